@@ -1,0 +1,65 @@
+# The book's commands. `make book` and `make test` are all a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+OLDEST := .venv-oldest
+CH ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve chapter test lint unit test-oldest pages format constraints clean
+
+help:
+	@echo "make book             run every chapter, build the HTML, print where it is"
+	@echo "make test             everything that CI checks"
+	@echo "make serve            serve the built book on this machine"
+	@echo "make chapter CH=vae   run one chapter and build its page, fast"
+	@echo "make unit             gdlib's unit tests alone"
+	@echo "make test-oldest      the same on the oldest supported versions"
+	@echo "make format           format the code, normalise the notebooks"
+	@echo "make constraints      pin the newest versions that fit requirements.txt"
+	@echo "make clean            remove what was built, environments included"
+
+# A script rather than rules here: it has to speak plainly on a machine that lacks venv or a new Python.
+.venv/ready: requirements.txt constraints.txt pyproject.toml tools/environment.py
+	@$(PYTHON) tools/environment.py .venv
+
+$(OLDEST)/ready: .venv/ready pyproject.toml
+	@$(BIN)/python tools/environment.py --oldest $(OLDEST)
+
+book: .venv/ready
+	@$(BIN)/python tools/book.py
+
+serve: .venv/ready
+	@test -d build/html || $(BIN)/python tools/book.py
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/html 8000
+
+chapter: .venv/ready
+	@$(BIN)/python tools/book.py --chapter "$(CH)"
+
+test: lint unit test-oldest pages
+
+lint: .venv/ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/python tools/notebooks.py --check
+
+unit: .venv/ready
+	$(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype
+
+test-oldest: $(OLDEST)/ready
+	$(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype
+
+pages: .venv/ready
+	$(BIN)/python tools/book.py --fresh
+	$(BIN)/pytest tests/book
+
+format: .venv/ready
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/python tools/notebooks.py
+
+constraints: .venv/ready
+	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url requirements.txt pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf .venv $(OLDEST) build

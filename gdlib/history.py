@@ -1,0 +1,74 @@
+"""What a run of `fit` recorded."""
+
+import dataclasses
+
+import numpy as np
+
+Rows = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass
+class History:
+    """Metrics of a run. With many seeds at once, the last axis of every array is the seed.
+
+    Attributes:
+      steps_per_epoch: minibatches an epoch, a smaller last one included.
+      train: name → (steps, *seeds), one value a step.
+      validation: name → (evaluations, *seeds).
+      validation_steps: how many steps had been made at each evaluation.
+      seconds: wall-clock time, compilation included; of a resumed run, all of its parts.
+      diverged: seed → the first step that was not finite.
+    """
+
+    steps_per_epoch: int
+    train: Rows = dataclasses.field(default_factory=dict)
+    validation: Rows = dataclasses.field(default_factory=dict)
+    validation_steps: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
+    seconds: float = 0.0
+    diverged: dict[int, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Steps made so far."""
+        return len(next(iter(self.train.values()), ()))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """() for a single run, else (number of seeds,)."""
+        return next(iter(self.train.values())).shape[1:] if self.train else ()
+
+    @property
+    def validation_epochs(self) -> np.ndarray:
+        """`validation_steps` in epochs: where each evaluation stands on a learning curve's axis."""
+        return self.validation_steps / self.steps_per_epoch
+
+    def epoch_means(self, name: str) -> np.ndarray:
+        """The mean over each whole epoch's steps of a training metric, (epochs, *seeds)."""
+        if name not in self.train:
+            raise ValueError(f"name: expected one of {sorted(self.train)}, got {name!r}")
+        epochs = self.steps // self.steps_per_epoch
+        whole = self.train[name][: epochs * self.steps_per_epoch]
+        return whole.reshape(epochs, self.steps_per_epoch, *self.seeds).mean(axis=1)
+
+    def latest(self) -> str:
+        """The last step's loss (the mean over seeds that are finite) for a progress bar."""
+        loss = self.train.get("loss")
+        return "" if loss is None else f"loss {np.nanmean(loss[-1]):.4g}"
+
+    def append_training(self, rows: Rows) -> None:
+        self.train = _joined(self.train, rows)
+
+    def append_validation(self, row: Rows) -> None:
+        self.validation = _joined(
+            self.validation, {name: np.asarray(value)[None] for name, value in row.items()}
+        )
+        self.validation_steps = np.append(self.validation_steps, self.steps)
+
+    def truncate(self, steps: int) -> None:
+        self.train = {name: rows[:steps] for name, rows in self.train.items()}
+
+
+def _joined(rows: Rows, more: Rows) -> Rows:
+    if not rows:
+        return {name: np.asarray(values) for name, values in more.items()}
+    return {name: np.concatenate([rows[name], np.asarray(values)]) for name, values in more.items()}

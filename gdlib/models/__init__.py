@@ -1,0 +1,1 @@
+"""One family of models a file, each readable from its parts to the whole."""

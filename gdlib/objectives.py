@@ -1,0 +1,44 @@
+"""What training minimises. Every term is per example and in nats; the mean over the batch stands in
+the chapter, where the reader sees it. A model is known by what it can do (`encode`, `decode`)."""
+
+from typing import NamedTuple, Protocol
+
+from jaxtyping import Array, Float, Key
+
+from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_sample
+
+
+class LatentModel(Protocol):
+    """A model with q(z|x) = N(mean, diag exp(logvar)), p(z) = N(0, I) and Bernoulli p(x|z)."""
+
+    def encode(self, images): ...
+
+    def decode(self, latent): ...
+
+
+class ElboTerms(NamedTuple):
+    """−ELBO = distortion + rate, term by term, in nats per example.
+
+    distortion: −log p(x|z) at one z ~ q(z|x), an unbiased estimate of its expectation under q.
+    rate: KL(q(z|x) ‖ p(z)), in closed form.
+    """
+
+    distortion: Float[Array, " batch"]
+    rate: Float[Array, " batch"]
+
+
+def elbo_terms(model: LatentModel, images: Float[Array, "batch h w c"], rng_key: Key[Array, ""]) -> ElboTerms:
+    """The two terms of −ELBO(x) = E_q[−log p(x|z)] + KL(q(z|x) ‖ p(z)) for binary images.
+
+    Args:
+      model: gives `encode(images) -> (mean, logvar)` and `decode(latent) -> logits`.
+      images: zeros and ones. For grey values the distortion is no likelihood.
+      rng_key: for the one sample z of each image.
+
+    Reference: Kingma & Welling (2014).
+    """
+    mean, logvar = model.encode(images)
+    logits = model.decode(gaussian_sample(rng_key, mean, logvar))
+    batch = len(images)
+    log_likelihood = bernoulli_log_prob(images.reshape(batch, -1), logits.reshape(batch, -1))
+    return ElboTerms(distortion=-log_likelihood, rate=gaussian_kl(mean, logvar))

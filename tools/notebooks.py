@@ -1,0 +1,104 @@
+"""Keep notebooks in one normal form: no outputs, fixed metadata, the set-up cell stamped.
+
+python tools/notebooks.py            rewrite what is not normal
+python tools/notebooks.py --check    name what is not normal, exit 1
+"""
+
+import hashlib
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+KEPT = ("tags", "mystnb", "cellView")  # cellView folds a cell in Colab, where hide-input does not
+SETUP_TAG = "gdlib-setup"
+SETUP = """\
+# @title Set-up: gdlib, the book's package
+# Outside the book's own environment (in Colab, say) this installs gdlib and keeps the running jax.
+import importlib
+import importlib.metadata
+import tempfile
+from pathlib import Path
+
+SOURCE = "git+{url}@{branch}"
+
+if importlib.util.find_spec("gdlib") is None:
+    pins = [f"{{name}}=={{importlib.metadata.version(name)}}" for name in ("jax", "jaxlib")]
+    constraints = Path(tempfile.mkdtemp(), "constraints.txt")
+    constraints.write_text("\\n".join(pins))
+    %pip install --quiet --constraint {{constraints}} "gdlib @ {{SOURCE}}"
+    importlib.invalidate_caches()
+
+import gdlib
+
+gdlib.require("{version}", source=SOURCE)"""
+
+
+def setup_source(root: Path = ROOT) -> str:
+    """The set-up cell, with the address from _config.yml and gdlib's version from pyproject.toml."""
+    repository = yaml.safe_load((root / "_config.yml").read_text())["repository"]
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    return SETUP.format(url=repository["url"], branch=repository["branch"], version=version)
+
+
+def valid_id(cell_id: str, source: str, taken: set[str]) -> str:
+    """The cell's own id where it is valid and new, else one made from its text."""
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    candidates = [cell_id, *(digest[i : i + 8] for i in range(len(digest) - 8))]
+    return next(c for c in candidates if re.fullmatch(r"[\w-]{1,64}", c) and c not in taken)
+
+
+def normal_cell(cell: dict, taken: set[str], setup: str) -> dict:
+    source = "".join(cell["source"]).rstrip()
+    metadata = {key: cell["metadata"][key] for key in KEPT if key in cell.get("metadata", {})}
+    if SETUP_TAG in metadata.get("tags", []):
+        source = setup
+        metadata["cellView"] = "form"
+    new = {"cell_type": cell["cell_type"], "metadata": metadata, "source": source}
+    new["id"] = valid_id(cell.get("id", ""), source, taken)
+    taken.add(new["id"])
+    if cell["cell_type"] == "code":
+        new |= {"outputs": [], "execution_count": None}
+    return new
+
+
+def normal_form(text: str, setup: str) -> str:
+    """The notebook `text` in normal form. Raises ValueError where it is no notebook."""
+    notebook = json.loads(text)
+    if not isinstance(notebook, dict) or "cells" not in notebook:
+        raise ValueError("not a notebook of format 4: it has no 'cells'")
+    taken: set[str] = set()
+    filled = [cell for cell in notebook["cells"] if "".join(cell["source"]).strip()]
+    cells = [normal_cell(cell, taken, setup) for cell in filled]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": METADATA, "cells": cells}
+    node = nbformat.from_dict(notebook)
+    nbformat.validate(node)
+    return nbformat.writes(node) + "\n"
+
+
+def main(check: bool) -> int:
+    setup = setup_source()
+    abnormal = []
+    for path in sorted((ROOT / "chapters").rglob("*.ipynb")):
+        text = path.read_text()
+        normal = normal_form(text, setup)
+        if normal != text:
+            abnormal.append(path.relative_to(ROOT))
+            if not check:
+                path.write_text(normal)
+    for path in abnormal:
+        print(f"{path}: {'not in normal form: run make format' if check else 'normalised'}")
+    return int(check and bool(abnormal))
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))
