@@ -24,7 +24,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 Side = Callable[[], ArrayLike]
 SIGMAS = 5.0  # a right equation fails by chance about once in 1.7 million comparisons
-MIME = "application/vnd.gdlib.check+json"
+METADATA_KEY = "gdlib_check"  # where a notebook's output says which equation was checked
 
 
 class CheckFailed(AssertionError):
@@ -48,12 +48,13 @@ class Check:
     def __str__(self) -> str:
         return f"✓ {self.label} — {self.summary}"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        """(what a notebook shows, what the book's build reads)."""
         anchor = "check-" + re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
         text = html.escape(self.summary)
         page = f'<div class="check" id="{anchor}"><b>✓ {html.escape(self.label)}</b> {text}</div>'
         result = {"label": self.label, "passed": True, "summary": self.summary}
-        return {"text/plain": str(self), "text/html": page, MIME: result}
+        return {"text/plain": str(self), "text/html": page}, {METADATA_KEY: result}
 
 
 def identity(label: str, left: Side, right: Side, *, wrong: Mapping[str, Side], rtol: float = 1e-5) -> Check:

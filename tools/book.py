@@ -110,7 +110,7 @@ def run_notebooks(paths: list[Path], *, fresh: bool, mark: str, cache_folder: Pa
 def build_html(*, strict: bool) -> None:
     """HTML from the outputs as they are; `strict` makes each of Sphinx's warnings an error."""
     options = ["-W", "--keep-going", "-n"] if strict else []
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(COPY), "--all", *options]
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", str(COPY), "--all", *options]
     if subprocess.run(command, check=False).returncode:
         sys.exit("The HTML build failed; the reason stands above.")
     shutil.rmtree(HTML, ignore_errors=True)

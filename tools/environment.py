@@ -1,7 +1,7 @@
 """Make a virtual environment: the book's (`environment.py .venv`), or one that holds the oldest
 versions gdlib supports (`environment.py --oldest .venv-oldest`, run with the book's Python).
 
-Written for any Python 3, so that an old one gets a sentence and not a syntax error.
+Written for any Python since 3.6, so that an old one gets a sentence and not a syntax error.
 """
 
 import importlib.util
@@ -19,14 +19,14 @@ def missing():
     """What has to be installed first, in a sentence, or None."""
     if sys.version_info < OLDEST_PYTHON:
         return (
-            "Python %d.%d or newer is needed, and this is %s. Install it (Debian and Ubuntu: "
-            "python3.11 python3.11-venv) and say which: make PYTHON=python3.11 …"
-            % (OLDEST_PYTHON + (sys.version.split()[0],))  # noqa: RUF005
+            f"Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer is needed, and this is "
+            f"{sys.version.split()[0]}. Install it (Debian and Ubuntu: apt-get install python3.11 "
+            "python3.11-venv) and say which one to use: make PYTHON=python3.11 …"
         )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         return (
             "Python's venv module is missing. Install it (Debian and Ubuntu: apt-get install "
-            "python%d.%d-venv) and call make again." % sys.version_info[:2]
+            f"python{sys.version_info[0]}.{sys.version_info[1]}-venv) and call make again."
         )
     return None
 
@@ -37,7 +37,7 @@ def run(*command):
 
 def book_environment(path):
     python = os.path.join(path, "bin", "python")  # noqa: PTH118
-    print("Installing the book's environment into %s (some minutes, once) …" % path, flush=True)
+    print(f"Installing the book's environment into {path} (some minutes, once) …", flush=True)
     run(sys.executable, "-m", "venv", "--clear", path)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
         "-r", "requirements.txt", "-c", "constraints.txt", "-e", ".")  # fmt: skip
@@ -45,7 +45,7 @@ def book_environment(path):
 
 def oldest_environment(path):
     python = os.path.join(path, "bin", "python")  # noqa: PTH118
-    print("Installing the oldest supported versions into %s …" % path, flush=True)
+    print(f"Installing the oldest supported versions into {path} …", flush=True)
     run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", sys.executable, path)
     # gdlib's own bounds resolve to their lowest versions; the test tools to the book's pins.
     run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python,

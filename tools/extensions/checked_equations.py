@@ -1,7 +1,7 @@
 """Badges beside equations, from the outputs of the cells that checked them; and a list of them all.
 
 An equation labelled `eq:…` asserts something, and a cell must have checked it: gdlib.checks leaves
-its result in the cell's output under CHECK_TYPE. One labelled `def:…` defines. An assertion without a
+its result in the metadata of the cell's output. One labelled `def:…` defines. An assertion without a
 passed check, or a check without its equation, is a warning here, and so fails the strict build.
 """
 
@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-CHECK_TYPE = "application/vnd.gdlib.check+json"
+METADATA_KEY = "gdlib_check"
 logger = logging.getLogger(__name__)
 
 
@@ -33,7 +33,7 @@ def checks_in(notebook: Path) -> dict[str, dict]:
     """The results that a notebook's outputs hold, by the label of the equation."""
     cells = json.loads(notebook.read_text())["cells"]
     outputs = (output for cell in cells for output in cell.get("outputs", []))
-    results = (output.get("data", {}).get(CHECK_TYPE) for output in outputs)
+    results = (output.get("metadata", {}).get(METADATA_KEY) for output in outputs)
     return {result["label"]: result for result in results if result}
 
 
