@@ -16,7 +16,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import pooch
 from jaxtyping import ArrayLike
 
 from gdlib import validation
@@ -211,6 +210,8 @@ def read_idx(path: Path) -> np.ndarray:
 
 def _download(name: str, url: str, hashes: dict[str, str]) -> Path:
     """Fetch the files into pooch's cache: hashed, retried, and put in place only when whole."""
+    import pooch  # only who downloads waits for it
+
     folder = pooch.os_cache("gdlib") / name
     source = pooch.create(path=folder, base_url=url, registry=hashes, retry_if_failed=3)
     try:

@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, PyTree
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from gdlib import validation
 from gdlib.checkpoint import Checkpoint
@@ -150,7 +150,9 @@ def fit(
     total = history.steps_per_epoch * max(epochs, first_epoch)
     started = time.perf_counter() - history.seconds
 
-    with tqdm(total=total, initial=history.steps, unit="step", disable=not progress) as bar:
+    # TQDM_DISABLE in the environment silences the bar, unless `disable` is given: so only where it is meant.
+    quiet = {} if progress else {"disable": True}
+    with tqdm(total=total, initial=history.steps, unit="step", **quiet) as bar:
         try:
             for epoch in range(first_epoch, epochs):
                 for indices in _minibatches(order_key, epoch, examples, batch_size, chunk_size):

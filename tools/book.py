@@ -111,8 +111,9 @@ def build_html(*, strict: bool) -> None:
     """HTML from the outputs as they are; `strict` makes each of Sphinx's warnings an error."""
     options = ["-W", "--keep-going", "-n"] if strict else []
     command = [Path(sys.executable).with_name("jupyter-book"), "build", str(COPY), "--all", *options]
-    if subprocess.run(command, check=False).returncode:
-        sys.exit("The HTML build failed; the reason stands above.")
+    result = subprocess.run(command, check=False, text=True, capture_output=True)
+    if result.returncode:
+        sys.exit(f"{result.stdout}\n{result.stderr}\nThe HTML build failed; the warnings stand above.")
     shutil.rmtree(HTML, ignore_errors=True)
     (COPY / "_build" / "html").rename(HTML)
 
