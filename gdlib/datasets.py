@@ -88,8 +88,8 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
     """Split into (the rest, held out), with `per_class` examples of every class held out.
 
     Of each class, those with the smallest SHA-256 are held out. An example's side so depends on the
-    examples alone, not on their order, a seed or a library's version. Both parts come in the order of
-    their hashes, which mixes the classes.
+    examples alone, not on their order, a seed or a library's version. Both parts come in an order that
+    mixes the classes, that of the hashes read backwards (forwards, the rest would begin class by class).
 
     Raises ValueError where a class has too few examples to leave one on each side.
     """
@@ -105,7 +105,8 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
                 f"per_class: expected fewer than the {len(members)} examples of class {name!r}, got {per_class}"
             )
         held[members[:per_class]] = True
-    return dataset[order[~held]], dataset[order[held]]
+    rest, held_out = (sorted(order[side], key=lambda i: hashes[i][::-1]) for side in (~held, held))
+    return dataset[np.array(rest)], dataset[np.array(held_out)]
 
 
 def mnist_5000() -> tuple[Dataset, Dataset]:

@@ -119,19 +119,19 @@ def learning_curve(
 
 
 def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> Figure:
-    """Points in the plane, (n, 2), coloured by class; each class's name stands at its median."""
+    """Points in the plane, (n, 2), coloured by class; a class named by one character is drawn as it."""
     points, labels = np.asarray(points), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
-    figure, axis = plt.subplots(figsize=(5.4, 5.0))
+    figure, axis = plt.subplots(figsize=(6.4, 5.4))
     colours = mpl.colormaps["tab10"](np.arange(len(classes)) % 10)
     for position, name in enumerate(classes):
+        marker = f"${name}$" if len(name) == 1 else "o"
         members = points[labels == position]
-        axis.scatter(*members.T, s=6, color=colours[position], alpha=0.6, lw=0, rasterized=True)
-        if len(members):
-            axis.annotate(name, np.median(members, axis=0), fontsize=14, weight="bold", ha="center", va="center",
-                          bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colours[position]})  # fmt: skip
+        axis.scatter(*members.T, s=26, marker=marker, color=colours[position], lw=0, label=name)
     axis.set(xlabel="first latent dimension", ylabel="second latent dimension", aspect="equal")
+    if max(map(len, classes)) > 1:
+        axis.legend()
     plt.close(figure)
     return figure
 

@@ -1,0 +1,167 @@
+import gzip
+import struct
+
+import jax
+import numpy as np
+import pytest
+
+from gdlib import datasets
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.mnist_5000()
+
+
+def test_the_digits_are_as_documented(digits):
+    for part, per_class in zip(digits, (400, 100), strict=True):
+        assert part.inputs.shape == (10 * per_class, 28, 28, 1)
+        assert part.inputs.dtype == np.float32
+        assert part.labels.dtype == np.int32
+        assert part.inputs.min() == 0.0
+        assert part.inputs.max() == 1.0
+        np.testing.assert_array_equal(np.bincount(part.labels), per_class)
+
+
+def test_the_split_is_fixed(digits):
+    """A change of the split would silently change every figure of the book: its first labels are known."""
+    train, test = digits
+    assert test.labels[:12].tolist() == [5, 6, 6, 2, 4, 3, 3, 7, 9, 5, 9, 3]
+    assert train.labels[:12].tolist() == [0, 7, 7, 7, 5, 9, 8, 2, 0, 9, 3, 7]
+
+
+def test_no_image_is_on_both_sides(digits):
+    train, test = digits
+    train, validation = datasets.hold_out(train, per_class=50)
+    sides = [{x.tobytes() for x in part.inputs} for part in (train, validation, test)]
+    assert sum(map(len, sides)) == len(set.union(*sides))
+
+
+def toy(n=60, classes=3):
+    rng = np.random.default_rng(0)
+    return datasets.checked(rng.normal(size=(n, 2)), np.arange(n) % classes, tuple("abcdef"[:classes]))
+
+
+def test_hold_out_does_not_depend_on_the_order_of_the_examples():
+    data = toy()
+    shuffled = data[np.random.default_rng(1).permutation(len(data))]
+    for one, other in zip(datasets.hold_out(data, 4), datasets.hold_out(shuffled, 4), strict=True):
+        np.testing.assert_array_equal(one.inputs, other.inputs)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def test_hold_out_keeps_every_example_once_and_mixes_the_classes():
+    rest, held = datasets.hold_out(toy(600), 40)
+    assert len(rest) == 480
+    assert np.bincount(held.labels).tolist() == [40, 40, 40]
+    assert len({x.tobytes() for part in (rest, held) for x in part.inputs}) == 600
+    for part in (rest, held):
+        assert set(part.labels[:30].tolist()) == {0, 1, 2}
+
+
+def test_hold_out_refuses_to_empty_a_class():
+    with pytest.raises(
+        ValueError, match="per_class: expected fewer than the 20 examples of class 'a', got 20"
+    ):
+        datasets.hold_out(toy(), 20)
+
+
+def test_a_dataset_is_a_pytree_whose_minibatch_is_a_dataset():
+    data = toy()
+    batch = jax.tree.map(lambda leaf: leaf[:5], data)
+    assert isinstance(batch, datasets.Dataset)
+    assert len(batch) == len(data[:5]) == 5
+    assert batch.classes == data.classes
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (np.zeros((0, 2)), np.zeros(0, int), "inputs: expected at least one example"),
+        (np.zeros((3, 2)), np.zeros(2, int), "labels: expected one for each"),
+        (np.zeros(()), np.zeros(1, int), "labels: expected one for each"),
+        (np.full((3, 2), np.nan), np.zeros(3, int), "inputs: expected finite"),
+        (np.zeros((3, 2)), np.array([0, 1, 2]), "labels: expected values from 0 to 1, got 0 to 2"),
+        (np.zeros((3, 2)), np.array([0, -1, 1]), "labels: expected values from 0 to 1"),
+    ],
+)
+def test_checked_names_what_is_wrong(inputs, labels, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.checked(inputs, labels, ("a", "b"))
+
+
+def test_checked_refuses_labels_that_are_no_integers():
+    with pytest.raises(TypeError, match=r"labels: expected integers, got an array of float64\[3\]"):
+        datasets.checked(np.zeros((3, 2)), np.zeros(3), ("a",))
+
+
+def test_images_refuses_values_out_of_range_and_another_rank():
+    with pytest.raises(ValueError, match="pixels: expected values from 0 to 255"):
+        datasets.images(np.full((2, 4, 4), 256), np.zeros(2, int), ("a",))
+    with pytest.raises(ValueError, match=r"pixels: expected shape \(n, height, width\)"):
+        datasets.images(np.zeros((2, 16)), np.zeros(2, int), ("a",))
+
+
+def idx(array):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for (images, labels), n in zip(datasets.IDX_FILES.values(), (20, 10), strict=True):
+        pixels = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        (tmp_path / f"{images}.gz").write_bytes(gzip.compress(idx(pixels)))
+        (tmp_path / labels).write_bytes(idx((np.arange(n) % 10).astype(np.uint8)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("load", [datasets.mnist, datasets.fashion_mnist])
+def test_idx_files_packed_or_not_are_read(folder, load):
+    train, test = load(folder)
+    assert train.inputs.shape == (20, 28, 28, 1)
+    assert test.labels.tolist() == list(range(10))
+    raw = np.frombuffer(gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
+    np.testing.assert_array_equal(test.inputs.ravel(), raw / np.float32(255))
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte"):
+        datasets.mnist(folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: packed[:-30],
+        lambda packed: b"not gzip at all",
+        lambda packed: packed[:40] + bytes([packed[40] ^ 0xFF]) + packed[41:],
+        lambda packed: gzip.compress(gzip.decompress(packed)[:-1]),
+        lambda packed: gzip.compress(gzip.decompress(packed) + b"x"),
+        lambda packed: gzip.compress(b"\x00\x00\x0d" + gzip.decompress(packed)[3:]),
+        lambda packed: gzip.compress(b"\x00\x00\x08\x03\x00"),
+        lambda packed: b"",
+    ],
+)
+def test_a_damaged_file_is_named(folder, damage):
+    file = folder / "train-images-idx3-ubyte.gz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: expected"):
+        datasets.mnist(folder)
+
+
+def test_files_that_do_not_belong_together_are_named(folder):
+    images, labels = datasets.IDX_FILES["train"]
+    (folder / labels).write_bytes(idx(np.arange(7, dtype=np.uint8)))
+    with pytest.raises(ValueError, match=f"{images} and {labels}: labels: expected one for each"):
+        datasets.mnist(folder)
+
+
+def test_no_network_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(datasets, "MNIST_URL", "http://127.0.0.1:9/")  # nothing listens there
+    with pytest.raises(ConnectionError, match=r"could not download mnist .* pass folder="):
+        datasets.mnist()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

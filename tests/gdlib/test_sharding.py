@@ -1,0 +1,35 @@
+"""The same step over two devices: in a process of its own, since the device count is fixed at start."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import jax, numpy as np, pytest
+from test_train import STEP, DATA, fresh, weights
+from gdlib import train
+assert jax.device_count() == 2
+mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+sharding = jax.sharding.NamedSharding(mesh, jax.P("data"))
+one, two = fresh(), fresh()
+options = dict(epochs=2, batch_size=20, progress=False)
+alone = train.fit(STEP, one, DATA, jax.random.key(0), **options)
+shared = train.fit(STEP, two, DATA, jax.random.key(0), sharding=sharding, **options)
+assert len(two[0].kernel[...].sharding.device_set) == 2
+np.testing.assert_allclose(alone.train["loss"], shared.train["loss"], rtol=1e-4)
+np.testing.assert_allclose(weights(one), weights(two), rtol=1e-3, atol=1e-5)
+with pytest.raises(ValueError, match="2 devices share evenly"):
+    train.fit(STEP, one, DATA, jax.random.key(0), sharding=sharding, **options | {"batch_size": 15})
+"""
+
+
+def test_two_devices_give_the_losses_of_one():
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.path.dirname(__file__),  # noqa: PTH120
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,321 @@
+"""`fit` by its contract, on a model small enough to repeat by hand: a line through points."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from gdlib import datasets, train
+
+rng = np.random.default_rng(0)
+INPUTS = rng.normal(size=(50, 3)).astype(np.float32)
+DATA = datasets.checked(INPUTS, np.arange(50) % 2, ("a", "b"))
+
+
+def objective(model, batch, rng_key):
+    noise = 0.1 * jax.random.normal(rng_key, batch.labels.shape)
+    error = model(batch.inputs)[:, 0] - batch.labels + noise
+    return {"loss": jnp.mean(error**2)}
+
+
+STEP = train.gradient_step(objective)
+EVALUATION = train.evaluation_step(objective)
+
+
+def create(rng_key):
+    model = nnx.Linear(3, 1, rngs=nnx.Rngs(rng_key))
+    return model, nnx.Optimizer(model, optax.adam(1e-2), wrt=nnx.Param)
+
+
+def fresh(seed=0):
+    return create(jax.random.key(seed))
+
+
+def fit(modules, rng_key=None, **options):
+    rng_key = jax.random.key(7) if rng_key is None else rng_key
+    settings = {"epochs": 3, "batch_size": 10, "progress": False} | options
+    return train.fit(
+        options.pop("step", STEP),
+        modules,
+        DATA,
+        rng_key,
+        **{k: v for k, v in settings.items() if k != "step"},
+    )
+
+
+def weights(modules):
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(nnx.state(modules))])
+
+
+def recording(batch_size=None):
+    """A step that changes nothing and reports which examples it saw, in base 51."""
+
+    def step(modules, batch, rng_key):
+        del rng_key
+        return {"loss": jnp.zeros(()), "seen": jnp.sum(batch), "size": jnp.asarray(float(len(batch)))}
+
+    return step
+
+
+def seen(examples, batch_size, *, epochs=2, seed=0, chunk_size=None):
+    data = 2.0 ** np.arange(examples, dtype=np.float32)  # a sum of distinct powers names its terms
+    history = train.fit(
+        recording(), fresh(), data, jax.random.key(seed),
+        epochs=epochs, batch_size=batch_size, chunk_size=chunk_size, progress=False,
+    )  # fmt: skip
+    return history.train["seen"].astype(int), history.train["size"].astype(int), history
+
+
+@pytest.mark.parametrize(("examples", "batch_size"), [(12, 4), (12, 5), (12, 12), (12, 1), (13, 6), (7, 4)])
+def test_every_epoch_visits_every_example_once(examples, batch_size):
+    sums, sizes, history = seen(examples, batch_size)
+    per_epoch = history.steps_per_epoch
+    assert per_epoch == -(-examples // batch_size)
+    for epoch in range(2):
+        rows = slice(epoch * per_epoch, (epoch + 1) * per_epoch)
+        assert sizes[rows].tolist() == [batch_size] * (examples // batch_size) + [
+            examples % batch_size
+        ] * bool(examples % batch_size)
+        bits = [set(np.flatnonzero([s >> i & 1 for i in range(examples)])) for s in sums[rows]]
+        assert sum(map(len, bits)) == examples
+        assert set().union(*bits) == set(range(examples))
+
+
+def test_the_order_depends_on_the_key_and_on_the_epoch_alone():
+    one, _, _ = seen(12, 4)
+    again, _, _ = seen(12, 4, chunk_size=2)
+    other, _, _ = seen(12, 4, seed=1)
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+    assert (one[:3] != one[3:]).any()
+
+
+def test_a_fit_is_the_plain_loop_of_its_steps():
+    """The same steps, one by one in Python: the scan, the chunks and the write-back add nothing."""
+    modules, key = fresh(), jax.random.key(7)
+    history = fit(modules, key, epochs=2, batch_size=20)
+
+    plain = fresh()
+    order_key, step_key, _ = jax.random.split(key, 3)
+    losses = []
+    for epoch in range(2):
+        order = jax.random.permutation(jax.random.fold_in(order_key, epoch), 50)
+        for indices in (order[:20], order[20:40], order[40:]):
+            batch = jax.tree.map(lambda leaf, i=indices: jnp.asarray(leaf)[i], DATA)
+            metrics = STEP(plain, batch, jax.random.fold_in(step_key, len(losses)))
+            losses.append(float(metrics["loss"]))
+    np.testing.assert_allclose(history.train["loss"], losses, rtol=1e-5)
+    np.testing.assert_allclose(weights(modules), weights(plain), rtol=1e-4, atol=1e-6)
+
+
+def test_the_step_reports_the_norm_of_the_gradient():
+    model, _ = fresh()
+    history = fit((model, nnx.Optimizer(model, optax.sgd(0.0), wrt=nnx.Param)), epochs=1, batch_size=50)
+    key = jax.random.fold_in(jax.random.split(jax.random.key(7), 3)[1], 0)
+    order = jax.random.permutation(jax.random.fold_in(jax.random.split(jax.random.key(7), 3)[0], 0), 50)
+    error = np.asarray(model(INPUTS[order])[:, 0] - DATA.labels[order] + 0.1 * jax.random.normal(key, (50,)))
+    slope = 2 * np.append((error[:, None] * INPUTS[order]).mean(axis=0), error.mean())
+    np.testing.assert_allclose(history.train["grad_norm"], [np.linalg.norm(slope)], rtol=1e-4)
+
+
+def test_same_seed_same_bits():
+    one, other, third = fresh(), fresh(), fresh()
+    fit(one)
+    fit(other)
+    fit(third, jax.random.key(8))
+    np.testing.assert_array_equal(weights(one), weights(other))
+    assert (weights(one) != weights(third)).any()
+
+
+def test_a_rest_is_compiled_once_and_a_second_fit_not_at_all():
+    step = train.gradient_step(objective)
+    before = train._run_chunk._cache_size()
+    fit(fresh(), step=step, epochs=4, batch_size=20)
+    assert train._run_chunk._cache_size() == before + 2  # the full minibatches, and the rest of ten
+    fit(fresh(1), step=step, epochs=2, batch_size=20)
+    assert train._run_chunk._cache_size() == before + 2
+
+
+def test_validation_is_by_epoch_or_by_chunk_and_changes_nothing():
+    plain, watched = fresh(), fresh()
+    fit(plain)
+    history = fit(watched, validate=EVALUATION, validation_data=DATA)
+    np.testing.assert_array_equal(weights(plain), weights(watched))
+    assert history.validation_steps.tolist() == [5, 10, 15]
+    assert history.validation_epochs.tolist() == [1, 2, 3]
+    by_chunk = fit(
+        fresh(), validate=EVALUATION, validation_data=DATA, validate_every="chunk", chunk_size=2, epochs=1
+    )
+    assert by_chunk.validation_steps.tolist() == [2, 4, 5]
+    key = jax.random.split(jax.random.key(7), 3)[2]
+    np.testing.assert_allclose(
+        history.validation["loss"][-1], EVALUATION(watched, DATA, key)["loss"], rtol=1e-5
+    )
+
+
+def test_many_seeds_at_once_are_the_same_runs_one_by_one():
+    init, keys = jax.random.split(jax.random.key(1), 3), jax.random.split(jax.random.key(2), 3)
+    stacked = nnx.vmap(create)(init)
+    history = fit(stacked, keys, validate=EVALUATION, validation_data=DATA, batch_size=20)
+    assert history.train["loss"].shape == (9, 3)
+    assert history.validation["loss"].shape == (3, 3)
+    assert history.seeds == (3,)
+    for seed in range(3):
+        alone = create(init[seed])
+        single = fit(alone, keys[seed], validate=EVALUATION, validation_data=DATA, batch_size=20)
+        np.testing.assert_allclose(history.train["loss"][:, seed], single.train["loss"], rtol=1e-4)
+        np.testing.assert_allclose(history.validation["loss"][:, seed], single.validation["loss"], rtol=1e-4)
+        selected = train.select_seed(stacked, seed)
+        np.testing.assert_allclose(weights(selected), weights(alone), rtol=1e-4, atol=1e-6)
+
+
+def exploding(at, what):
+    """A step whose loss, or only its update, is NaN once the optimizer has made `at` steps."""
+
+    def step(modules, batch, rng_key):
+        model, optimizer = modules
+        bad = jnp.where(optimizer.step[...] == at, jnp.nan, 0.0)
+        metrics = STEP(modules, batch, rng_key)
+        model.kernel[...] = model.kernel[...] + bad
+        return metrics | {"loss": metrics["loss"] + (bad if what == "loss" else 0.0)}
+
+    return step
+
+
+@pytest.mark.parametrize("what", ["loss", "weights"])
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_divergence_stops_names_the_step_and_restores_the_last_finite_state(what, at):
+    modules = fresh()
+    with pytest.raises(train.Diverged, match=rf"step {at} \(epoch {at // 5}, minibatch {at % 5}\)") as caught:
+        fit(modules, step=exploding(at, what))
+    assert caught.value.step == at
+    assert caught.value.history.steps == at + 1
+    expected = fresh()
+    if at:
+        losses = fit(expected, step=exploding(-1, what)).train["loss"]
+        np.testing.assert_allclose(caught.value.history.train["loss"][:at], losses[:at], rtol=1e-5)
+    assert np.isfinite(weights(modules)).all()
+    assert modules[1].step[...] == at  # as many updates as there were finite steps
+
+
+def test_a_seed_that_diverges_is_reported_and_the_others_go_on():
+    def step(modules, batch, rng_key):
+        model, optimizer = modules
+        bad = jnp.where((optimizer.step[...] == 6) & (model.bias[0] > 50), jnp.nan, 0.0)
+        metrics = STEP(modules, batch, rng_key)
+        return metrics | {"loss": metrics["loss"] + bad}
+
+    keys = jax.random.split(jax.random.key(2), 3)
+    stacked = nnx.vmap(create)(jax.random.split(jax.random.key(1), 3))
+    stacked[0].bias[...] = stacked[0].bias[...].at[1].set(100.0)
+    healthy = nnx.merge(*nnx.split(stacked))
+    history = fit(stacked, keys, step=step)
+    reference = fit(healthy, keys)
+
+    assert history.diverged == {1: 6}
+    assert history.steps == 15
+    assert np.isnan(history.train["loss"][6:, 1]).all()
+    assert np.isfinite(history.train["loss"][:6]).all()
+    for seed in (0, 2):
+        np.testing.assert_allclose(
+            history.train["loss"][:, seed], reference.train["loss"][:, seed], rtol=1e-5
+        )
+    assert np.isfinite(weights(stacked)).all()
+    assert stacked[1].step[...].tolist() == [15, 6, 15]
+
+
+def test_when_every_seed_diverges_fit_says_so():
+    stacked = nnx.vmap(create)(jax.random.split(jax.random.key(1), 2))
+    with pytest.raises(train.Diverged, match="every seed diverged"):
+        fit(stacked, jax.random.split(jax.random.key(2), 2), step=exploding(4, "loss"))
+    assert stacked[1].step[...].tolist() == [4, 4]
+
+
+def test_an_interrupt_leaves_the_state_of_the_last_chunk(monkeypatch):
+    modules, expected = fresh(), fresh()
+    run, calls = train._run_chunk, []
+
+    def interrupted(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(train, "_run_chunk", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(modules)
+    assert "after step 10 of 15" in caught.value.__notes__[0]
+    monkeypatch.undo()
+    fit(expected, epochs=2)
+    np.testing.assert_array_equal(weights(modules), weights(expected))
+
+
+def test_the_bar_can_be_seen_and_silenced(capsys):
+    fit(fresh(), progress=True)
+    assert "15/15" in capsys.readouterr().err
+    fit(fresh(), progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "epochs: expected an integer of at least 1"),
+        ({"epochs": 2.5}, TypeError, "epochs: expected an integer"),
+        ({"batch_size": 51}, ValueError, "batch_size: expected at most the 50 examples, got 51"),
+        ({"batch_size": 0}, ValueError, "batch_size: expected an integer of at least 1"),
+        ({"chunk_size": 0}, ValueError, "chunk_size: expected"),
+        ({"validate": EVALUATION}, ValueError, "validate: expected it together with validation_data"),
+        ({"validate_every": "step"}, ValueError, 'validate_every: expected "epoch" or "chunk"'),
+        ({"rng_key": 3}, TypeError, "rng_key: expected a key"),
+        ({"rng_key": jax.random.split(jax.random.key(0), 2)}, ValueError, "leading axis of 2 seeds"),
+    ],
+)
+def test_bad_arguments_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        fit(fresh(), **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ((), ValueError, "data: expected arrays, got an empty pytree"),
+        ([1.0, 2.0], TypeError, "data: expected a pytree of arrays, got one that holds a float"),
+        ((np.zeros((5, 2)), np.zeros(4)), ValueError, "data: expected arrays with one first axis"),
+        (np.zeros((0, 2)), ValueError, "data: expected arrays with one first axis of at least 1"),
+        (np.float32(1), ValueError, "data: expected arrays with one first axis"),
+        (np.array([[1.0], [np.nan]]), ValueError, "data: expected finite numbers.*row 1"),
+    ],
+)
+def test_bad_data_is_named(data, error, message):
+    with pytest.raises(error, match=message):
+        train.fit(STEP, fresh(), data, jax.random.key(0), epochs=1, batch_size=1, progress=False)
+
+
+def test_modules_must_be_a_tuple():
+    with pytest.raises(TypeError, match="modules: expected a tuple"):
+        fit(fresh()[0])
+
+
+def test_select_seed_names_what_is_wrong():
+    stacked = nnx.vmap(create)(jax.random.split(jax.random.key(1), 3))
+    with pytest.raises(ValueError, match="seed: expected 0 to 2, got 3"):
+        train.select_seed(stacked, 3)
+    with pytest.raises(ValueError, match="one leading seed axis"):
+        train.select_seed(fresh(), 0)
+
+
+@pytest.mark.parametrize(
+    ("full", "expected"), [(1, 1), (28, 28), (128, 128), (468, 117), (467, 467), (129, 43), (254, 127)]
+)
+def test_the_default_chunk_divides_the_epoch(full, expected):
+    assert train._chunk_size(None, full) == expected
+
+
+def test_history_means_and_names():
+    history = fit(fresh())
+    np.testing.assert_allclose(history.epoch_means("loss"), history.train["loss"].reshape(3, 5).mean(axis=1))
+    with pytest.raises(ValueError, match="name: expected one of"):
+        history.epoch_means("accuracy")

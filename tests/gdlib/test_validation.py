@@ -1,0 +1,59 @@
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gdlib import validation
+
+
+@given(st.integers(min_value=1, max_value=10**9))
+def test_positive_int_returns_any_positive_integer(value):
+    assert validation.positive_int("n", value) == value
+    assert validation.positive_int("n", np.int64(value)) == value
+
+
+@pytest.mark.parametrize("value", [0, -3, True])
+def test_positive_int_names_what_came(value):
+    with pytest.raises(ValueError, match=rf"n: expected an integer of at least 1, got {value}"):
+        validation.positive_int("n", value)
+
+
+@pytest.mark.parametrize("value", [1.0, "3", None])
+def test_positive_int_refuses_what_is_no_integer(value):
+    with pytest.raises(TypeError, match="n: expected an integer"):
+        validation.positive_int("n", value)
+
+
+@pytest.mark.parametrize("value", [0, None, np.zeros(2, np.uint32)])
+def test_a_raw_key_is_refused(value):
+    with pytest.raises(TypeError, match=r"rng_key: expected a key from jax\.random\.key"):
+        validation.random_key("rng_key", value)
+
+
+def test_a_matrix_of_keys_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
+        validation.random_key("rng_key", jax.random.split(jax.random.key(0), (2, 2)))
+
+
+@given(st.integers(0, 4), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_finite_names_the_row(row, bad):
+    array = np.zeros((5, 3))
+    validation.finite("x", array)
+    array[row, 1] = bad
+    with pytest.raises(ValueError, match=f"x: expected finite numbers.*row {row}"):
+        validation.finite("x", array)
+
+
+def test_within_refuses_nan_and_names_the_range():
+    validation.within("x", np.array([0.0, 1.0]), 0, 1)
+    for bad in (1.5, -0.1, np.nan):
+        with pytest.raises(ValueError, match="x: expected values from 0 to 1"):
+            validation.within("x", np.array([0.5, bad]), 0, 1)
+
+
+def test_trailing_shape_names_both_shapes():
+    validation.trailing_shape("x", np.zeros((7, 3, 2)), (3, 2))
+    for shape in [(3, 2), (7, 2, 3), (7, 3, 2, 1)]:
+        with pytest.raises(ValueError, match=r"x: expected shape \(batch, 3, 2\), got"):
+            validation.trailing_shape("x", np.zeros(shape), (3, 2))
