@@ -37,7 +37,7 @@ def finite(name: str, array: Any) -> None:
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity, first in row {bad}")
 
 
-def within(name: str, array: Any, low: float, high: float) -> None:
+def within(name: str, array: Any, low: float | int, high: float | int) -> None:
     """Raise ValueError where a value lies outside [low, high] (NaN does)."""
     array = np.asarray(array)
     if array.size and not ((array >= low) & (array <= high)).all():

@@ -56,7 +56,9 @@ def test_bernoulli_log_prob_is_scipys(logits, x):
 
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
 def test_bernoulli_log_prob_and_its_gradient_stay_finite(logit):
-    value, slope = jax.value_and_grad(lambda l: D.bernoulli_log_prob(jnp.ones(1), l)[()])(jnp.array([logit]))
+    value, slope = jax.value_and_grad(lambda logits: D.bernoulli_log_prob(jnp.ones(1), logits)[()])(
+        jnp.array([logit])
+    )
     assert np.isfinite(value)
     assert np.isfinite(slope).all()
 
