@@ -1,8 +1,10 @@
 """What a run of `fit` recorded."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 Rows = dict[str, np.ndarray]
 
@@ -55,10 +57,21 @@ class History:
         loss = self.train.get("loss")
         return "" if loss is None else f"loss {np.nanmean(loss[-1]):.4g}"
 
-    def append_training(self, rows: Rows) -> None:
+    def alive(self, seeds: tuple[int, ...]) -> np.ndarray:
+        """Which runs have not diverged, a boolean array of shape `seeds`."""
+        alive = np.ones(seeds, dtype=bool)
+        alive.flat[list(self.diverged)] = False
+        return alive
+
+    def append_training(self, rows: Mapping[str, ArrayLike], survived: ArrayLike) -> None:
+        """Append the metrics of a chunk of steps, and note which seed survived only so many of them."""
+        survived = np.asarray(survived)
+        before, length = self.alive(survived.shape), len(next(iter(rows.values())))
+        for seed in np.flatnonzero(before & (survived < length)):
+            self.diverged[int(seed)] = self.steps + int(survived.flat[seed])
         self.train = _joined(self.train, rows)
 
-    def append_validation(self, row: Rows) -> None:
+    def append_validation(self, row: Mapping[str, ArrayLike]) -> None:
         self.validation = _joined(
             self.validation, {name: np.asarray(value)[None] for name, value in row.items()}
         )
@@ -68,7 +81,7 @@ class History:
         self.train = {name: rows[:steps] for name, rows in self.train.items()}
 
 
-def _joined(rows: Rows, more: Rows) -> Rows:
+def _joined(rows: Rows, more: Mapping[str, ArrayLike]) -> Rows:
     if not rows:
         return {name: np.asarray(values) for name, values in more.items()}
     return {name: np.concatenate([rows[name], np.asarray(values)]) for name, values in more.items()}

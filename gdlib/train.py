@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 from tqdm import tqdm
 
 from gdlib import validation
@@ -102,7 +102,8 @@ def fit(
 
     Args:
       step: `step(modules, batch, rng_key) -> dict of scalars`.
-      modules: a tuple of NNX modules and optimizers.
+      modules: a tuple of NNX modules and optimizers. A second call compiles nothing anew where `step`, the
+        shapes and the optimizers' transformations (`tx`) are the very same objects.
       data: a pytree of arrays with one first axis, such as a `Dataset`. It is put on the device once.
       rng_key: a key, or a vector of keys. It determines the order and every step's key.
       epochs: passes over the data in all, those of a resumed checkpoint included.
@@ -119,7 +120,8 @@ def fit(
 
     Raises:
       TypeError, ValueError: an argument is not as above, or the data holds NaN or infinity.
-      Diverged: a loss, gradient or weight is no longer finite (with many seeds: in all of them).
+      Diverged: a weight, or a scalar that the step returns, is no longer finite (with many seeds: in
+        all of them).
     """
     rng_key = validation.random_key("rng_key", rng_key)
     epochs = validation.positive_int("epochs", epochs)
@@ -139,16 +141,18 @@ def fit(
     replicated = None if sharding is None else jax.sharding.NamedSharding(sharding.mesh, jax.P())
     data, validation_data, state = jax.device_put((data, validation_data, nnx.state(modules)), replicated)
     graphdef = nnx.graphdef(modules)
-    compiled = partial(_run_chunk, step, graphdef, sharding)
+    run = partial(_run_chunk, step, graphdef, sharding)
 
     history = History(-(-examples // batch_size))
     first_epoch = 0
     if saved is not None and (found := saved.latest(state)) is not None:
         first_epoch, state, history = found
         nnx.update(modules, state)
-    diverged = np.isin(np.arange(rng_key.size).reshape(rng_key.shape), list(history.diverged))
     total = history.steps_per_epoch * max(epochs, first_epoch)
     started = time.perf_counter() - history.seconds
+
+    def record_validation() -> None:
+        history.append_validation(_validate(validate, graphdef, state, validation_data, validation_key))
 
     # TQDM_DISABLE in the environment silences the bar, unless `disable` is given: so only where it is meant.
     quiet = {} if progress else {"disable": True}
@@ -156,36 +160,22 @@ def fit(
         try:
             for epoch in range(first_epoch, epochs):
                 for indices in _minibatches(order_key, epoch, examples, batch_size, chunk_size):
-                    before = state
-                    state, metrics, finite = compiled(state, data, indices, step_key, history.steps)
-                    if not (np.asarray(finite) | diverged).all() or diverged.any():
-                        state, metrics = _keep_finite(
-                            compiled,
-                            before,
-                            state,
-                            metrics,
-                            (data, indices, step_key),
-                            history,
-                            diverged,
-                        )
+                    state, metrics, survived = _advance(run, state, data, indices, step_key, history)
                     nnx.update(modules, state)
-                    history.append_training(metrics)
+                    history.append_training(metrics, survived)
                     history.seconds = time.perf_counter() - started
-                    if diverged.all():
+                    if not history.alive(rng_key.shape).any():
                         raise _diverged(history)
                     bar.update(len(indices))
                     bar.set_postfix_str(history.latest())
                     if validate is not None and validate_every == "chunk":
-                        history.append_validation(
-                            _validate(validate, graphdef, state, validation_data, validation_key)
-                        )
+                        record_validation()
                 if validate is not None and validate_every == "epoch":
-                    history.append_validation(
-                        _validate(validate, graphdef, state, validation_data, validation_key)
-                    )
+                    record_validation()
                 if saved is not None:
                     saved.save(epoch + 1, state, history, last=epoch + 1 == epochs)
         except KeyboardInterrupt as interrupt:
+            nnx.update(modules, state)  # it may have come while they were being written
             interrupt.add_note(f"fit: the modules hold the state after step {history.steps} of {total}.")
             raise
     history.seconds = time.perf_counter() - started
@@ -211,17 +201,19 @@ def _one_step(step, graphdef, sharding, state, data, indices, rng_key):
     batch = jax.tree.map(lambda leaf: leaf[indices], data)
     if sharding is not None:
         batch = jax.lax.with_sharding_constraint(batch, sharding)
-    modules = nnx.merge(graphdef, state)
+    modules = nnx.merge(graphdef, state, copy=True)  # the step changes them in place
     metrics = step(modules, batch, rng_key)
     return nnx.state(modules), metrics
 
 
 @partial(jax.jit, static_argnames=("step", "graphdef", "sharding", "guarded"))
-def _run_chunk(step, graphdef, sharding, state, data, indices, rng_key, first, *, guarded=False):
+def _run_chunk(step, graphdef, sharding, state, alive, data, indices, rng_key, first, *, guarded):
     """Steps `first`, `first` + 1, … on the rows of `indices`, (steps, *seeds, batch), as one scan.
 
-    Returns the state, the metrics (steps, *seeds), and whether all is finite, (*seeds).
-    Guarded, it stops moving at the first step that is not finite, and returns which steps were.
+    Returns the state, the metrics (steps, *seeds), and how many steps each seed survived, (*seeds).
+    Guarded, a seed that is not `alive` stands still, one that leaves the finite numbers stands still from
+    there, and its later metrics are NaN. That costs a copy of the weights a step; without it, a seed
+    that has left them somewhere in the chunk merely counts as having survived no step.
     """
 
     def one(carry, indices, rng_key, number):
@@ -229,6 +221,7 @@ def _run_chunk(step, graphdef, sharding, state, data, indices, rng_key, first, *
         rng_key = jax.random.fold_in(rng_key, number)
         new, metrics = _one_step(step, graphdef, sharding, state, data, indices, rng_key)
         if guarded:
+            metrics = jax.tree.map(lambda value: jnp.where(alive, value, jnp.nan), metrics)
             alive = alive & _finite(new) & _finite(metrics)
             new = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, state)
         return (new, alive), (metrics, alive)
@@ -240,13 +233,12 @@ def _run_chunk(step, graphdef, sharding, state, data, indices, rng_key, first, *
         return over_seeds(carry, indices, rng_key, number)
 
     numbers = first + jnp.arange(len(indices))
-    alive = jnp.ones(rng_key.shape, bool)
     (state, _), (metrics, alive) = jax.lax.scan(body, (state, alive), (indices, numbers))
     if guarded:
-        return state, metrics, alive
+        return state, metrics, alive.sum(axis=0)
     finite = jax.vmap(_finite) if rng_key.ndim else _finite
     by_seed = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, -1), metrics)
-    return state, metrics, finite((state, by_seed))
+    return state, metrics, jnp.where(finite((state, by_seed)), len(indices), 0)
 
 
 def _finite(tree: PyTree) -> Array:
@@ -274,7 +266,7 @@ def _three_keys(rng_key: Array) -> Array:
 
 
 @partial(jax.jit, static_argnames="examples")
-def _order(order_key: Array, epoch: int, examples: int) -> Array:
+def _order(order_key: Array, epoch: ArrayLike, examples: int) -> Array:
     """A permutation of the examples, (*seeds, examples)."""
 
     def one(key):
@@ -294,40 +286,19 @@ def _minibatches(order_key, epoch, examples, batch_size, chunk_size) -> Iterator
         yield order[..., full:][None]
 
 
-def _keep_finite(compiled, before, after, metrics, arguments, history, diverged):
-    """Where a chunk left the finite numbers: each bad seed's last finite state, the others' new one.
+def _advance(run, state, data, indices, step_key, history):
+    """One chunk: the state after it, its metrics, how many steps each seed survived.
 
-    The chunk is deterministic, so it is run again with a guard; marks the seeds in `diverged`.
+    A chunk in which a number stopped being finite is run again, guarded. It is deterministic, so it
+    meets that number again, and now stops before it.
     """
-    data, indices, step_key = arguments
-    guarded, _, alive = compiled(before, data, indices, step_key, history.steps, guarded=True)
-    alive = np.asarray(alive)  # (steps, *seeds)
-    metrics = {name: np.array(rows) for name, rows in metrics.items()}
-    for seed in np.ndindex(diverged.shape):
-        lane = (slice(None), *seed)
-        if diverged[seed]:
-            for rows in metrics.values():
-                rows[lane] = np.nan
-        elif not alive[lane].all():
-            bad = int(np.argmin(alive[lane]))
-            history.diverged[seed[0] if seed else 0] = history.steps + bad
-            for rows in metrics.values():
-                rows[bad + 1 :, *seed] = np.nan
-    earlier = diverged.copy()
-    for seed in np.ndindex(diverged.shape):
-        diverged[seed] |= not alive[(slice(None), *seed)].all()
-
-    def choose(old, kept, new):
-        def lanes(mask):
-            return mask.reshape(mask.shape + (1,) * (new.ndim - mask.ndim))
-
-        return jnp.where(lanes(earlier), old, jnp.where(lanes(diverged), kept, new))
-
-    state = jax.tree.map(choose, before, guarded, after)
-    if not diverged.any():
-        # The guarded program rounds differently and met nothing bad: then its state is the finite one.
-        state = guarded
-    return state, metrics
+    alive = history.alive(step_key.shape)
+    chunk = partial(run, state, jnp.asarray(alive), data, indices, step_key, history.steps)
+    if alive.all():
+        after, metrics, survived = chunk(guarded=False)
+        if (np.asarray(survived) == len(indices)).all():
+            return after, metrics, survived
+    return chunk(guarded=True)
 
 
 def _diverged(history: History) -> Diverged:

@@ -24,9 +24,12 @@ STEP = train.gradient_step(objective)
 EVALUATION = train.evaluation_step(objective)
 
 
+ADAM = optax.adam(1e-2)
+
+
 def create(rng_key):
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(rng_key))
-    return model, nnx.Optimizer(model, optax.adam(1e-2), wrt=nnx.Param)
+    return model, nnx.Optimizer(model, ADAM, wrt=nnx.Param)
 
 
 def fresh(seed=0):
@@ -210,7 +213,7 @@ def test_a_seed_that_diverges_is_reported_and_the_others_go_on():
     keys = jax.random.split(jax.random.key(2), 3)
     stacked = nnx.vmap(create)(jax.random.split(jax.random.key(1), 3))
     stacked[0].bias[...] = stacked[0].bias[...].at[1].set(100.0)
-    healthy = nnx.merge(*nnx.split(stacked))
+    healthy = nnx.merge(*nnx.split(stacked), copy=True)
     history = fit(stacked, keys, step=step)
     reference = fit(healthy, keys)
 
@@ -273,7 +276,7 @@ def test_the_bar_can_be_seen_and_silenced(capsys):
         ({"rng_key": jax.random.split(jax.random.key(0), 2)}, ValueError, "leading axis of 2 seeds"),
     ],
 )
-def test_bad_arguments_are_named(options, error, message):
+def test_bad_arguments_are_named(untyped, options, error, message):
     with pytest.raises(error, match=message):
         fit(fresh(), **options)
 
@@ -294,7 +297,7 @@ def test_bad_data_is_named(data, error, message):
         train.fit(STEP, fresh(), data, jax.random.key(0), epochs=1, batch_size=1, progress=False)
 
 
-def test_modules_must_be_a_tuple():
+def test_modules_must_be_a_tuple(untyped):
     with pytest.raises(TypeError, match="modules: expected a tuple"):
         fit(fresh()[0])
 
