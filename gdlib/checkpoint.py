@@ -37,15 +37,23 @@ class Checkpoint:
         return f"{total:08x}"
 
     def save(self, epoch: int, state: PyTree, history: History, *, last: bool) -> None:
-        if last or epoch % self.every == 0:
-            tree = {"state": _named(state), "history": _packed(history)}
-            self.manager.save(
-                epoch,
-                args=ocp.args.Composite(
-                    run=ocp.args.StandardSave(tree), identity=ocp.args.JsonSave(self.identity)
-                ),
-                force=True,
-            )
+        """Write the run after `epoch` epochs, if it is its turn; only then is the one before removed.
+
+        Raises OSError where it cannot be written: the checkpoint before is still there.
+        """
+        if not last and epoch % self.every:
+            return
+        arrays = {"state": _named(state), "train": history.train, "validation": history.validation}
+        arrays = {name: tree for name, tree in arrays.items() if tree}  # Orbax writes nothing that is empty
+        record = {"identity": self.identity, "history": _scalars(history)}
+        items = {"arrays": ocp.args.StandardSave(arrays), "record": ocp.args.JsonSave(record)}
+        try:
+            self.manager.save(epoch, args=ocp.args.Composite(**items), force=True)
+        except Exception as error:
+            raise OSError(
+                f"checkpoint: epoch {epoch} could not be written to {self.folder} ({type(error).__name__}: "
+                f"{error}). The modules hold its state; the checkpoint before it, if any, is untouched."
+            ) from error
 
     def latest(self, state: PyTree) -> tuple[int, PyTree, History] | None:
         """(epochs done, state, history) of the newest checkpoint, or None where there is none.
@@ -56,22 +64,22 @@ class Checkpoint:
         if epoch is None:
             return None
         try:
-            identity = self.manager.restore(
-                epoch, args=ocp.args.Composite(identity=ocp.args.JsonRestore())
-            ).identity
-            different = [name for name, value in self.identity.items() if identity.get(name) != value]
+            record = self._restore(epoch, "record", ocp.args.JsonRestore())
+            found = record["identity"]
+            different = [name for name, value in self.identity.items() if found.get(name) != value]
             if not different:
-                run = self.manager.restore(epoch, args=ocp.args.Composite(run=ocp.args.StandardRestore())).run
+                arrays = self._restore(epoch, "arrays", ocp.args.StandardRestore())
         except Exception as error:
             raise ValueError(
                 f"checkpoint: {self.folder} cannot be read ({type(error).__name__}: {error})"
             ) from error
         if different:
-            found = ", ".join(
-                f"{name} {identity.get(name)} and not {self.identity[name]}" for name in different
-            )
-            raise ValueError(f"checkpoint: expected this run in {self.folder}, got another's: {found}")
-        return epoch, _unnamed(run["state"], state), _unpacked(run["history"])
+            pairs = ", ".join(f"{name} {found.get(name)} and not {self.identity[name]}" for name in different)
+            raise ValueError(f"checkpoint: expected this run in {self.folder}, got another's: {pairs}")
+        return epoch, _unnamed(arrays["state"], state), _history(arrays, record["history"])
+
+    def _restore(self, epoch: int, item: str, how: Any) -> Any:
+        return self.manager.restore(epoch, args=ocp.args.Composite(**{item: how}))[item]
 
 
 def _is_key(leaf: Any) -> bool:
@@ -97,24 +105,22 @@ def _unnamed(named: dict[str, Any], like: PyTree) -> PyTree:
     return jax.tree_util.tree_map_with_path(restored, like)
 
 
-def _packed(history: History) -> dict[str, Any]:
-    diverged = [
-        np.asarray(list(pair), np.int64) for pair in (history.diverged.keys(), history.diverged.values())
-    ]
+def _scalars(history: History) -> dict[str, Any]:
+    """What of a history is no row of metrics, as JSON: floats come back to the bit."""
     return {
-        "steps_per_epoch": np.asarray(history.steps_per_epoch),
-        "train": history.train,
-        "validation": history.validation,
-        "validation_steps": history.validation_steps,
-        "seconds": np.asarray(history.seconds),
-        "diverged": np.stack(diverged, axis=1),
+        "steps_per_epoch": history.steps_per_epoch,
+        "validation_steps": history.validation_steps.tolist(),
+        "seconds": history.seconds,
+        "diverged": list(history.diverged.items()),
     }
 
 
-def _unpacked(packed: dict[str, Any]) -> History:
-    packed = jax.tree.map(np.asarray, packed)
-    diverged = {int(seed): int(step) for seed, step in packed["diverged"]}
+def _history(arrays: dict[str, Any], scalars: dict[str, Any]) -> History:
     return History(
-        int(packed["steps_per_epoch"]), packed["train"], packed.get("validation") or {},
-        packed["validation_steps"], float(packed["seconds"]), diverged,
-    )  # fmt: skip
+        steps_per_epoch=scalars["steps_per_epoch"],
+        train=jax.tree.map(np.asarray, arrays["train"]),
+        validation=jax.tree.map(np.asarray, arrays.get("validation", {})),
+        validation_steps=np.array(scalars["validation_steps"], int),
+        seconds=scalars["seconds"],
+        diverged={int(seed): int(step) for seed, step in scalars["diverged"]},
+    )

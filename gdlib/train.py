@@ -133,7 +133,8 @@ def fit(
 
     saved = None
     if checkpoint is not None:
-        identity = _identity(rng_key, data, modules, batch_size, chunk_size)
+        watched = (validation_data, validate_every if validate is not None else "never")
+        identity = _identity(rng_key, data, modules, batch_size, chunk_size, watched)
         saved = Checkpoint(
             checkpoint, validation.positive_int("checkpoint_every", checkpoint_every), identity
         )
@@ -378,12 +379,14 @@ def _check_seeds(modules: tuple, rng_key: Array) -> None:
             )
 
 
-def _identity(rng_key, data, modules, batch_size, chunk_size) -> dict[str, str]:
+def _identity(rng_key, data, modules, batch_size, chunk_size, watched) -> dict[str, str]:
     """What has to agree for a checkpoint to be of this very run."""
+    validation_data, validate_every = watched
     return {
         "rng_key": str(jax.random.key_data(rng_key).tolist()),
         "batch_size": str(batch_size),
         "chunk_size": str(chunk_size),
         "data": Checkpoint.fingerprint(data),
+        "validation": f"{validate_every} on {Checkpoint.fingerprint(validation_data)}",
         "modules": Checkpoint.fingerprint(jax.tree.map(jnp.shape, nnx.state(modules))),
     }

@@ -19,20 +19,25 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-KEPT = ("tags", "mystnb", "cellView")  # cellView folds a cell in Colab, where hide-input does not
+KEPT = ("tags", "mystnb")
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 SETUP_TAG = "gdlib-setup"
 SETUP = """\
 # @title Set-up: gdlib, the book's package
 # Outside the book's own environment (in Colab, say) this installs gdlib and keeps the running jax.
-import importlib
 import importlib.metadata
+import importlib.util
 import tempfile
 from pathlib import Path
 
 SOURCE = "git+{url}@{branch}"
 
 if importlib.util.find_spec("gdlib") is None:
-    pins = [f"{{name}}=={{importlib.metadata.version(name)}}" for name in ("jax", "jaxlib")]
+    pins = [
+        f"{{name}}=={{importlib.metadata.version(name)}}"
+        for name in ("jax", "jaxlib")
+        if importlib.util.find_spec(name)
+    ]
     constraints = Path(tempfile.mkdtemp(), "constraints.txt")
     constraints.write_text("\\n".join(pins))
     %pip install --quiet --constraint {{constraints}} "gdlib @ {{SOURCE}}"
@@ -60,9 +65,11 @@ def valid_id(cell_id: str, source: str, taken: set[str]) -> str:
 def normal_cell(cell: dict, taken: set[str], setup: str) -> dict:
     source = "".join(cell["source"]).rstrip()
     metadata = {key: cell["metadata"][key] for key in KEPT if key in cell.get("metadata", {})}
-    if SETUP_TAG in metadata.get("tags", []):
+    tags = set(metadata.get("tags", []))
+    if SETUP_TAG in tags:
         source = setup
-        metadata["cellView"] = "form"
+    if tags & HIDDEN:
+        metadata["cellView"] = "form"  # Colab ignores the tags; it folds a form, and shows its title
     new = {"cell_type": cell["cell_type"], "metadata": metadata, "source": source}
     new["id"] = valid_id(cell.get("id", ""), source, taken)
     taken.add(new["id"])
@@ -85,19 +92,34 @@ def normal_form(text: str, setup: str) -> str:
     return nbformat.writes(node) + "\n"
 
 
+def complaints(text: str) -> list[str]:
+    """What no tool can mend in a notebook in normal form."""
+    cells = json.loads(text)["cells"]
+    tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
+    found = []
+    if sum(SETUP_TAG in here for here in tags) != 1:
+        found.append(f"expected one cell with the tag {SETUP_TAG}")
+    for number, (cell, here) in enumerate(zip(cells, tags, strict=True)):
+        if here & HIDDEN and not "".join(cell["source"]).startswith("# @title "):
+            found.append(f"cell {number} is hidden: expected it to begin with '# @title …', for Colab")
+    return found
+
+
 def main(check: bool) -> int:
     setup = setup_source()
-    abnormal = []
+    failures = 0
     for path in sorted((ROOT / "chapters").rglob("*.ipynb")):
         text = path.read_text()
         normal = normal_form(text, setup)
-        if normal != text:
-            abnormal.append(path.relative_to(ROOT))
-            if not check:
-                path.write_text(normal)
-    for path in abnormal:
-        print(f"{path}: {'not in normal form: run make format' if check else 'normalised'}")
-    return int(check and bool(abnormal))
+        found = complaints(normal)
+        if normal != text and check:
+            found.append("not in normal form: run make format")
+        elif normal != text:
+            path.write_text(normal)
+        for complaint in found:
+            print(f"{path.relative_to(ROOT)}: {complaint}")
+        failures += len(found)
+    return int(failures > 0)
 
 
 if __name__ == "__main__":

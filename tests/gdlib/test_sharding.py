@@ -6,7 +6,7 @@ import sys
 
 PROGRAM = """
 import jax, numpy as np, pytest
-from test_train import STEP, DATA, fresh, weights
+from toy import STEP, DATA, fresh, weights
 from gdlib import train
 assert jax.device_count() == 2
 mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

@@ -1,0 +1,165 @@
+"""A run that is cut off, by anything at any moment, goes on to the very bits of an unbroken one."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from toy import ADAM, DATA, EVALUATION, STEP, create, fit, fresh, weights
+
+from gdlib import train
+
+EPOCHS = 40
+WATCHED = {"validate": EVALUATION, "validation_data": DATA}
+PROGRAM = f"""
+import resource, sys
+from toy import *
+from test_checkpoint import WATCHED
+folder, out, limit = sys.argv[1:]
+modules = fresh()
+print("ready", flush=True)
+if limit != "none":
+    fit(modules, epochs=2, checkpoint=folder, **WATCHED)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+history = fit(modules, epochs={EPOCHS}, checkpoint=folder, **WATCHED)
+np.savez(out, weights=weights(modules), loss=history.train["loss"], validation=history.validation["loss"])
+"""
+
+
+def start(folder, out, limit="none"):
+    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}  # noqa: PTH120
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(out), limit]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def assert_unbroken(out):
+    modules = fresh()
+    history = fit(modules, epochs=EPOCHS, **WATCHED)
+    found = np.load(out)
+    np.testing.assert_array_equal(found["weights"], weights(modules))
+    np.testing.assert_array_equal(found["loss"], history.train["loss"])
+    np.testing.assert_array_equal(found["validation"], history.validation["loss"])
+
+
+def test_killed_at_random_moments_it_resumes_to_the_same_bits(tmp_path):
+    folder, out = tmp_path / "run", tmp_path / "out.npz"
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
+    killed = 0
+    while not out.exists():
+        process = start(folder, out)
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        if killed < 5:
+            time.sleep(moments.uniform(0.6, 2.0))  # compilation takes the first of them
+            process.kill()
+            killed += process.wait() < 0
+        else:
+            assert process.wait(timeout=120) == 0, f"moments of seed {seed}: {process.stderr.read()}"
+        process.communicate()
+    assert killed, "every run ended before it was killed"
+    assert_unbroken(out)
+
+
+def test_a_full_disk_is_named_and_the_checkpoint_before_survives(tmp_path):
+    folder, out = tmp_path / "run", tmp_path / "out.npz"
+    _, error = start(folder, out, limit="0").communicate(timeout=120)
+    assert "OSError: checkpoint: epoch 3 could not be written" in error
+    assert not out.exists()
+    process = start(folder, out)
+    assert process.wait(timeout=120) == 0, process.stderr.read()
+    process.communicate()
+    assert_unbroken(out)
+
+
+def test_many_seeds_one_of_them_diverged_resume_to_the_same_bits(tmp_path):
+    def step(modules, batch, rng_key):
+        metrics = STEP(modules, batch, rng_key)
+        bad = (modules[1].step[...] == 6) & (modules[0].bias[0] > 50)
+        return metrics | {"loss": jax.numpy.where(bad, jax.numpy.nan, metrics["loss"])}
+
+    def stacked():
+        modules = nnx.vmap(create)(jax.random.split(jax.random.key(1), 3))
+        modules[0].bias[...] = modules[0].bias[...].at[1].set(100.0)
+        return modules
+
+    keys = jax.random.split(jax.random.key(2), 3)
+    whole, parts = stacked(), stacked()
+    unbroken = fit(whole, keys, step=step, epochs=4)
+    fit(parts, keys, step=step, epochs=2, checkpoint=tmp_path)
+    resumed = fit(stacked(), keys, step=step, epochs=4, checkpoint=tmp_path)
+    assert resumed.diverged == unbroken.diverged == {1: 5}
+    np.testing.assert_array_equal(resumed.train["loss"], unbroken.train["loss"])
+
+
+def test_checkpoint_every_so_many_epochs_and_the_last(tmp_path, monkeypatch):
+    written = []
+    manager = train.Checkpoint.save
+
+    def save(self, epoch, state, history, *, last):
+        manager(self, epoch, state, history, last=last)
+        written.append(self.manager.latest_step())
+
+    monkeypatch.setattr(train.Checkpoint, "save", save)
+    fit(fresh(), epochs=5, checkpoint=tmp_path, checkpoint_every=2)
+    assert written == [None, 2, 2, 4, 5]
+
+
+def test_a_finished_run_is_loaded_and_trained_no_further(tmp_path):
+    modules, again = fresh(), fresh(seed=3)
+    history = fit(modules, checkpoint=tmp_path)
+    loaded = fit(again, checkpoint=tmp_path)
+    np.testing.assert_array_equal(weights(again), weights(modules))
+    np.testing.assert_array_equal(loaded.train["loss"], history.train["loss"])
+    assert loaded.seconds == pytest.approx(history.seconds, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"rng_key": jax.random.key(8)}, "rng_key"),
+        ({"batch_size": 5}, "batch_size 10 and not 5"),
+        ({"chunk_size": 1}, "chunk_size"),
+        (WATCHED, "validation"),
+        ({"checkpoint_every": 0}, "checkpoint_every: expected an integer of at least 1"),
+    ],
+)
+def test_another_runs_checkpoint_is_refused(tmp_path, options, what):
+    fit(fresh(), checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=what):
+        fit(fresh(), checkpoint=tmp_path, **options)
+
+
+def test_other_data_and_other_shapes_are_refused(tmp_path):
+    fit(fresh(), checkpoint=tmp_path)
+    options = {"epochs": 3, "batch_size": 10, "progress": False, "checkpoint": tmp_path}
+    with pytest.raises(ValueError, match=r"another's: .*data"):
+        train.fit(STEP, fresh(), DATA[:40], jax.random.key(7), **options)
+    model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"another's: .*modules"):
+        fit((model, nnx.Optimizer(model, ADAM, wrt=nnx.Param)), checkpoint=tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    fit(fresh(), checkpoint=tmp_path)
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.stat().st_size > 100:
+            path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ValueError, match=f"checkpoint: {tmp_path} cannot be read"):
+        fit(fresh(), checkpoint=tmp_path)
+
+
+def test_nothing_is_pickled(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("pickled")
+
+    monkeypatch.setattr("pickle.dump", refuse)
+    monkeypatch.setattr("pickle.dumps", refuse)
+    fit(fresh(), checkpoint=tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".pkl", ".pickle")]
