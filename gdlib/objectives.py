@@ -1,13 +1,15 @@
 """What training minimises. Every term is per example and in nats; the mean over the batch stands in
 the chapter, where the reader sees it. A model is known by what it can do (`encode`, `decode`)."""
 
-from typing import NamedTuple, Protocol
+import math
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Key
 
 from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_sample
 
 
+@runtime_checkable
 class LatentModel(Protocol):
     """A model with q(z|x) = N(mean, diag exp(logvar)), p(z) = N(0, I) and Bernoulli p(x|z)."""
 
@@ -39,6 +41,7 @@ def elbo_terms(model: LatentModel, images: Float[Array, "batch h w c"], rng_key:
     """
     mean, logvar = model.encode(images)
     logits = model.decode(gaussian_sample(rng_key, mean, logvar))
-    batch = len(images)
-    log_likelihood = bernoulli_log_prob(images.reshape(batch, -1), logits.reshape(batch, -1))
+    batch, *image_shape = images.shape
+    flat = (batch, math.prod(image_shape))
+    log_likelihood = bernoulli_log_prob(images.reshape(flat), logits.reshape(flat))
     return ElboTerms(distortion=-log_likelihood, rate=gaussian_kl(mean, logvar))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import ArrayLike
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from gdlib import validation
 
@@ -102,9 +102,17 @@ def learning_curve(
       y_label: with its unit.
       baseline: (name, value) of what is to be beaten, drawn as a dashed line.
     """
+    epochs = np.asarray(epochs)
+    curves = {name: np.asarray(values) for name, values in curves.items()}
+    for name, values in curves.items():
+        if values.ndim not in (1, 2) or len(values) != len(epochs):
+            raise ValueError(
+                f"curves[{name!r}]: expected one value an epoch, ({len(epochs)},) or ({len(epochs)}, seeds), "
+                f"got shape {values.shape}"
+            )
     figure, axis = plt.subplots()
     for name, values in curves.items():
-        values = np.asarray(values).reshape(len(np.asarray(epochs)), -1)
+        values = values.reshape(len(epochs), -1)
         (line,) = axis.plot(epochs, values.mean(axis=1), label=name)
         axis.fill_between(
             epochs, values.min(axis=1), values.max(axis=1), color=line.get_color(), alpha=0.25, lw=0

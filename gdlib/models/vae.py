@@ -43,6 +43,8 @@ class VAE(nnx.Module):
       latent: the number of latent dimensions.
       encoder_hidden, decoder_hidden: units of the hidden layers.
       rngs: the source of the initial weights.
+
+    Raises ValueError or TypeError where a size is no positive integer.
     """
 
     def __init__(
@@ -54,10 +56,10 @@ class VAE(nnx.Module):
         decoder_hidden: int = 512,
         rngs: nnx.Rngs,
     ):
-        for name, size in [
-            ("latent", latent),
-            *zip(("height", "width", "channels"), image_shape, strict=True),
-        ]:
+        if len(image_shape) != 3:
+            raise ValueError(f"image_shape: expected (height, width, channels), got {image_shape}")
+        names = ("height", "width", "channels", "latent", "encoder_hidden", "decoder_hidden")
+        for name, size in zip(names, (*image_shape, latent, encoder_hidden, decoder_hidden), strict=True):
             validation.positive_int(name, size)
         self.image_shape = tuple(image_shape)
         self.latent = latent
@@ -70,12 +72,12 @@ class VAE(nnx.Module):
     ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
         """Mean and log-variance of q(z|x), each (batch, latent)."""
         validation.trailing_shape("images", images, self.image_shape)
-        return self.encoder(images.reshape(len(images), -1))
+        return self.encoder(images.reshape(len(images), math.prod(self.image_shape)))
 
     def decode(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch h w c"]:
         """Logits of p(x|z): a pixel is on with probability sigmoid(logit)."""
         validation.trailing_shape("latent", latent, (self.latent,))
-        return self.decoder(latent).reshape(-1, *self.image_shape)
+        return self.decoder(latent).reshape(len(latent), *self.image_shape)
 
     def generate(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch h w c"]:
         """The mean image sigmoid(decode(latent)), in [0, 1]: for looking at, not for a likelihood."""

@@ -1,0 +1,76 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from flax import nnx
+
+from gdlib import objectives
+from gdlib.models import vae
+
+
+class LinearGaussian:
+    """An encoder and a decoder whose terms can be written down: z → logits z, for one pixel."""
+
+    def encode(self, images):
+        x = images.reshape(len(images), -1)
+        return 2 * x - 1, jnp.zeros_like(x) - 1
+
+    def decode(self, latent):
+        return latent[:, None, None, :]
+
+
+def test_the_terms_are_their_expectations():
+    n = 100_000
+    images = jnp.ones((n, 1, 1, 1))
+    terms = objectives.elbo_terms(LinearGaussian(), images, jax.random.key(0))
+    np.testing.assert_allclose(terms.rate, 0.5 * (1 + np.exp(-1.0) - 1 + 1), rtol=1e-5)
+    # E[-log sigmoid(z)] for z ~ N(1, e⁻¹), by quadrature
+    z = np.linspace(-6, 8, 20_001)
+    density = scipy.stats.norm.pdf(z, 1, np.exp(-0.5))
+    expected = np.trapezoid(density * np.logaddexp(0, -z), z)
+    error = float(terms.distortion.std()) / np.sqrt(n)
+    assert abs(float(terms.distortion.mean()) - expected) < 5 * error
+
+
+def test_the_terms_are_sums_over_pixels_one_an_example():
+    model = vae.VAE((4, 4, 1), 2, encoder_hidden=8, decoder_hidden=8, rngs=nnx.Rngs(0))
+    images = jax.random.bernoulli(jax.random.key(1), 0.4, (5, 4, 4, 1)).astype(jnp.float32)
+    terms = objectives.elbo_terms(model, images, jax.random.key(2))
+    assert terms.distortion.shape == terms.rate.shape == (5,)
+
+    mean, logvar = map(np.asarray, model.encode(images))
+    noise = np.asarray(jax.random.normal(jax.random.key(2), mean.shape))
+    logits = np.asarray(model.decode(jnp.asarray(mean + np.exp(logvar / 2) * noise))).reshape(5, 16)
+    x = np.asarray(images).reshape(5, 16)
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    np.testing.assert_allclose(terms.distortion, -scipy.stats.bernoulli.logpmf(x, p).sum(axis=1), rtol=1e-4)
+
+
+def test_the_rate_is_zero_where_the_encoder_is_the_prior():
+    class Prior(LinearGaussian):
+        def encode(self, images):
+            zeros = jnp.zeros((len(images), 1))
+            return zeros, zeros
+
+    terms = objectives.elbo_terms(Prior(), jnp.ones((3, 1, 1, 1)), jax.random.key(0))
+    np.testing.assert_array_equal(terms.rate, 0)
+
+
+def test_gradients_reach_encoder_and_decoder():
+    model = vae.VAE((4, 4, 1), 2, encoder_hidden=8, decoder_hidden=8, rngs=nnx.Rngs(0))
+    images = jax.random.bernoulli(jax.random.key(1), 0.4, (5, 4, 4, 1)).astype(jnp.float32)
+
+    def loss(model):
+        terms = objectives.elbo_terms(model, images, jax.random.key(2))
+        return jnp.mean(terms.distortion + terms.rate)
+
+    for leaf in jax.tree.leaves(nnx.grad(loss)(model)):
+        assert float(jnp.abs(leaf).max()) > 0
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3, 1), (5, 16)])
+def test_images_of_another_shape_are_named(untyped, shape):
+    model = vae.VAE((4, 4, 1), 2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"images: expected shape \(batch, 4, 4, 1\), got"):
+        objectives.elbo_terms(model, jnp.zeros(shape), jax.random.key(0))

@@ -1,0 +1,87 @@
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from gdlib import plot
+
+DRAWN = {
+    "rows": lambda: plot.image_rows({"a": np.zeros((3, 4, 5, 1)), "b": np.ones((3, 4, 5, 1))}),
+    "grid": lambda: plot.image_grid(np.linspace(0, 1, 6 * 20).reshape(6, 4, 5, 1), 3, x_label="x"),
+    "curve": lambda: plot.learning_curve([1, 2], {"a": [2.0, 1.0]}, y_label="nats", baseline=("b", 1.5)),
+    "map": lambda: plot.latent_map(np.zeros((2, 2)), np.array([0, 1]), ("0", "bag")),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN.keys())
+def test_a_figure_is_returned_closed_and_can_be_drawn(draw):
+    figure = draw()
+    assert plt.get_fignums() == []  # an open figure would be shown twice
+    figure.savefig(io.BytesIO(), format="svg")
+
+
+def test_the_sheet_lays_images_row_by_row():
+    images = np.zeros((6, 4, 5, 1))
+    images[4] = 1.0  # the second of the second row of three
+    (axis,) = plot.image_grid(images, 3).axes
+    sheet = np.asarray(axis.images[0].get_array())
+    assert sheet.shape == (8, 15)
+    assert (sheet[4:, 5:10] == 1).all()
+    assert sheet.sum() == 20
+
+
+def test_rows_keep_their_names_and_their_order():
+    images = np.zeros((3, 4, 5, 1))
+    images[1] = 1.0
+    figure = plot.image_rows({"first": images, "second": 1 - images})
+    assert [axis.get_ylabel() for axis in figure.axes] == ["first", "second"]
+    strip = np.asarray(figure.axes[0].images[0].get_array())
+    assert (strip[:, 5:10] == 1).all()
+    assert strip.sum() == 20
+
+
+def test_a_curve_over_seeds_shows_their_mean_and_their_range():
+    figure = plot.learning_curve([1, 2], {"a": np.array([[1.0, 3.0], [0.0, 4.0]])}, y_label="nats")
+    (axis,) = figure.axes
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), [2, 2])
+    band = axis.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == 0
+    assert band[:, 1].max() == 4
+    assert axis.get_ylabel() == "nats"
+
+
+def test_points_are_drawn_as_the_digit_they_are():
+    figure = plot.latent_map(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([1, 0]), ("0", "1"))
+    zeros, ones = figure.axes[0].collections
+    np.testing.assert_allclose(zeros.get_offsets(), [[2, 3]])
+    np.testing.assert_allclose(ones.get_offsets(), [[0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (
+            lambda: plot.image_rows({"a": np.zeros((3, 4, 5, 1)), "b": np.zeros((2, 4, 5, 1))}),
+            "rows: expected",
+        ),
+        (
+            lambda: plot.image_rows({"a": np.full((3, 4, 5, 1), 2.0)}),
+            r"rows\['a'\]: expected values from 0 to 1",
+        ),
+        (lambda: plot.image_rows({}), "rows: expected"),
+        (lambda: plot.image_grid(np.zeros((5, 4, 4, 1)), 3), "n a multiple of 3"),
+        (lambda: plot.image_grid(np.full((3, 4, 4, 1), np.nan), 3), "images: expected values from 0 to 1"),
+        (
+            lambda: plot.latent_map(np.zeros((2, 3)), np.zeros(2, int), ("a",)),
+            r"points: expected shape \(n, 2\)",
+        ),
+        (
+            lambda: plot.learning_curve([1, 2], {"a": [1.0, 2.0, 3.0]}, y_label=""),
+            "curves.*'a'.*one value an epoch",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
