@@ -43,7 +43,7 @@ lint: .venv/ready
 	$(BIN)/python tools/notebooks.py --check
 
 unit: .venv/ready
-	$(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype
+	$(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
 
 test-oldest: $(OLDEST)/ready
 	$(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype

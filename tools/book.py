@@ -41,7 +41,7 @@ def provenance(files: Iterable[Path]) -> str:
     """A short hash of the files that a notebook's outputs depend on, beside its own code."""
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(path.read_bytes())
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 
 
@@ -74,6 +74,14 @@ def execute(paths: list[Path]) -> None:
         sys.exit("A notebook failed; its error stands above.")
 
 
+def forget_timing(path: Path) -> None:
+    """Drop when each cell ran: with that in it, jupyter-cache would never know the notebook again."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    nbformat.write(notebook, path)
+
+
 def complaints(path: Path) -> list[str]:
     """What is wrong with an executed notebook's outputs: a cell not run, an error, a warning."""
     found = []
@@ -103,6 +111,7 @@ def run_notebooks(paths: list[Path], *, fresh: bool, mark: str, cache_folder: Pa
     if found:
         sys.exit("\n".join(found))
     for path in pending:
+        forget_timing(path)
         cache.cache_notebook_file(path, overwrite=True)
     return pending
 
@@ -131,7 +140,8 @@ def main() -> None:
         names = ", ".join(sorted(path.stem for path in (ROOT / "chapters").rglob("*.ipynb")))
         sys.exit(f"No chapter is named {arguments.chapter!r}. Call: make chapter CH=…, of: {names}")
 
-    mark = provenance([*(ROOT / "gdlib").rglob("*.py"), ROOT / "constraints.txt"])
+    sources = [path for path in (ROOT / "gdlib").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    mark = provenance([*sources, ROOT / "constraints.txt"])
     ran = run_notebooks(paths, fresh=arguments.fresh, mark=mark, cache_folder=BUILD / "jupyter_cache")
     build_html(strict=arguments.chapter is None)
     page = "index" if arguments.chapter is None else paths[0].relative_to(COPY).with_suffix("")

@@ -1,5 +1,8 @@
 import gzip
+import hashlib
+import http.server
 import struct
+import threading
 
 import jax
 import numpy as np
@@ -156,6 +159,65 @@ def test_files_that_do_not_belong_together_are_named(folder):
     (folder / labels).write_bytes(idx(np.arange(7, dtype=np.uint8)))
     with pytest.raises(ValueError, match=f"{images} and {labels}: labels: expected one for each"):
         datasets.mnist(folder)
+
+
+@pytest.fixture
+def publisher(folder, tmp_path_factory, monkeypatch):
+    """A server on this machine in the publisher's place: (its folder, names of files to cut once, the cache)."""
+    published, cut = tmp_path_factory.mktemp("published"), set()
+    for path in folder.iterdir():
+        data = path.read_bytes()
+        data = data if path.suffix == ".gz" else gzip.compress(data)
+        (published / f"{path.name.removesuffix('.gz')}.gz").write_bytes(data)
+    hashes = {path.name: f"md5:{hashlib.md5(path.read_bytes()).hexdigest()}" for path in published.iterdir()}
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            name = self.path.strip("/")
+            data = (published / name).read_bytes()
+            if name in cut:
+                cut.remove(name)
+                data = data[:-7]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *arguments):
+            pass
+
+    cache = tmp_path_factory.mktemp("cache")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr("pooch.os_cache", lambda name: cache / name)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        monkeypatch.setattr(datasets, "MNIST_URL", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(datasets, "MNIST_HASHES", hashes)
+        yield published, cut, cache
+        server.shutdown()
+
+
+def files_in(cache):
+    return sorted(path.name for path in cache.rglob("*") if path.is_file())
+
+
+def test_a_download_that_breaks_off_is_tried_again(publisher):
+    published, cut, cache = publisher
+    cut.update(path.name for path in published.iterdir())
+    train, test = datasets.mnist()
+    assert (len(train), len(test)) == (20, 10)
+    assert files_in(cache) == sorted(datasets.MNIST_HASHES)
+    for path in published.iterdir():
+        path.unlink()  # a second call asks nothing of the server
+    datasets.mnist()
+
+
+def test_another_file_than_the_published_one_is_refused(publisher):
+    published, _, cache = publisher
+    name = "train-images-idx3-ubyte.gz"
+    (published / name).write_bytes(gzip.compress(idx(np.zeros((20, 28, 28), np.uint8))))
+    with pytest.raises(ValueError, match=f"hash of downloaded file.*{name}"):
+        datasets.mnist()
+    assert name not in files_in(cache)
 
 
 def test_no_network_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -1,8 +1,9 @@
 """Badges beside equations, from the outputs of the cells that checked them; and a list of them all.
 
 An equation labelled `eq:…` asserts something, and a cell must have checked it: gdlib.checks leaves
-its result in the metadata of the cell's output. One labelled `def:…` defines. An assertion without a
-passed check, or a check without its equation, is a warning here, and so fails the strict build.
+its result in the metadata of the cell's output. One labelled `def:…` defines. A displayed equation
+without such a label, an assertion without a passed check, or a check without its equation, is a warning
+here, and so fails the strict build.
 """
 
 import html
@@ -47,9 +48,11 @@ def collect_checks(app: Sphinx) -> None:
 
 def collect_equations(app: Sphinx, doctree: nodes.document) -> None:
     equations = getattr(app.env, "labelled_equations", {})
-    equations[app.env.docname] = [
-        (node["label"], node.astext()) for node in doctree.findall(nodes.math_block) if node.get("label")
-    ]
+    displayed = list(doctree.findall(nodes.math_block))
+    for node in displayed:
+        if not node.get("label"):
+            logger.warning("a displayed equation has no label: %s", node.astext(), location=node)
+    equations[app.env.docname] = [(node["label"], node.astext()) for node in displayed if node.get("label")]
     app.env.labelled_equations = equations
 
 

@@ -1,0 +1,73 @@
+"""Each notebook runs once, again when its code, gdlib or the pins change, and never for its prose."""
+
+import book
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from notebooks import METADATA
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """run(code, prose, mark) → (whether it ran, the notebook with its outputs)."""
+    monkeypatch.setattr(book, "COPY", tmp_path / "book")
+
+    def run(code="print(1 + 1)", prose="Some prose.", mark="a", fresh=False):
+        path = tmp_path / "book" / "chapter.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        setup = new_code_cell("pass", metadata={"tags": [book.SETUP_TAG]})
+        cells = [new_markdown_cell(prose), setup, new_code_cell(code)]
+        nbformat.write(new_notebook(cells=cells, metadata=METADATA), path)
+        ran = book.run_notebooks([path], fresh=fresh, mark=mark, cache_folder=tmp_path / "cache")
+        return bool(ran), nbformat.read(path, 4)
+
+    return run
+
+
+def test_prose_runs_nothing_again_and_code_and_mark_do(run):
+    assert run()[0]
+    ran, notebook = run(prose="Other prose.")
+    assert not ran
+    assert notebook.cells[0].source == "Other prose."
+    assert notebook.cells[2].outputs[0].text == "2\n"
+    assert run(mark="b")[0]
+    assert run(code="print(2 + 2)")[1].cells[2].outputs[0].text == "4\n"
+    assert run(code="print(2 + 2)", fresh=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("1 / 0", "A notebook failed"),
+        ("import warnings; warnings.warn('careful')", "wrote to stderr.*careful"),
+    ],
+)
+def test_a_failure_or_a_warning_stops_the_build_and_is_not_kept(run, code, message):
+    for _ in range(2):  # the second time it must not come from the cache
+        with pytest.raises(SystemExit, match=message):
+            run(code=code)
+
+
+def test_a_cell_that_did_not_run_is_found(tmp_path):
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("x = 1")]), path)
+    assert book.complaints(path) == ["chapter.ipynb, cell 0 did not run"]
+
+
+def test_the_mark_changes_with_every_file_that_outputs_depend_on(tmp_path):
+    files = [tmp_path / name for name in ("a.py", "b.py")]
+    for path in files:
+        path.write_text("x = 1\n")
+    marks = {book.provenance(files)}
+    files[1].write_text("x = 2\n")
+    marks.add(book.provenance(files))
+    files[1].rename(tmp_path / "c.py")
+    marks.add(book.provenance([files[0], tmp_path / "c.py"]))
+    assert len(marks) == 3
+
+
+def test_sources_are_copied_and_never_written(tmp_path):
+    book.copy_book(tmp_path / "copy")
+    names = {path.name for path in (tmp_path / "copy").iterdir()}
+    assert {"_config.yml", "_toc.yml", "index.md", "chapters", "references.bib", "_static"} <= names
+    assert "build" not in names

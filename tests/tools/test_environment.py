@@ -1,0 +1,38 @@
+"""On a machine that lacks something, the first line says what to install."""
+
+import ast
+import sys
+from pathlib import Path
+
+import environment
+import pytest
+
+
+def first_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        environment.main([".venv"])
+    assert capsys.readouterr().out == ""  # nothing stands before it
+    return str(caught.value)
+
+
+def test_an_old_python_is_named_with_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 2))
+    line = first_line(capsys)
+    assert line.startswith("Python 3.11 or newer is needed")
+    assert "apt-get install" in line
+    assert "make PYTHON=" in line
+
+
+@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
+def test_a_python_without_venv_is_named_with_what_to_install(monkeypatch, capsys, missing):
+    found = environment.importlib.util.find_spec
+    monkeypatch.setattr(
+        environment.importlib.util, "find_spec", lambda name: None if name == missing else found(name)
+    )
+    line = first_line(capsys)
+    assert line.startswith("Python's venv module is missing")
+    assert f"python{sys.version_info[0]}.{sys.version_info[1]}-venv" in line
+
+
+def test_an_old_python_can_read_the_file():
+    ast.parse(Path(environment.__file__).read_text(), feature_version=(3, 6))

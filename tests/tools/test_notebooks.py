@@ -1,0 +1,96 @@
+"""The one normal form of a notebook: idempotent, free of outputs, and stamped from one address."""
+
+import json
+
+import nbformat
+import pytest
+import yaml
+from notebooks import METADATA, ROOT, SETUP_TAG, complaints, normal_form, setup_source
+
+SETUP = "# @title Set-up\nsetup = 1"
+
+
+def notebook(*cells, minor=5, **metadata):
+    return json.dumps({"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": list(cells)})
+
+
+def code(source, *, tags=(), **more):
+    return {
+        "cell_type": "code", "metadata": {"tags": list(tags)}, "source": source, "id": "a1",
+        "outputs": [], "execution_count": None,
+    } | more  # fmt: skip
+
+
+def cells_of(text):
+    return json.loads(text)["cells"]
+
+
+def test_outputs_counts_and_foreign_metadata_go_and_tags_stay():
+    output = {"output_type": "stream", "name": "stdout", "text": "hello"}
+    cell = code("x = 1", tags=["keep"], outputs=[output], execution_count=3)
+    cell["metadata"] |= {"collapsed": True, "mystnb": {"image": {"alt": "a"}}}
+    text = normal_form(notebook(cell, kernelspec={"name": "conda-mine"}, widgets={}), SETUP)
+    (cell,) = cells_of(text)
+    assert cell["outputs"] == []
+    assert cell["execution_count"] is None
+    assert cell["metadata"] == {"tags": ["keep"], "mystnb": {"image": {"alt": "a"}}}
+    assert json.loads(text)["metadata"] == METADATA
+
+
+def test_normal_form_is_a_fixed_point():
+    text = notebook(code("x = 1  \n"), {"cell_type": "markdown", "metadata": {}, "source": ["a\n", "b"]})
+    once = normal_form(text, SETUP)
+    assert normal_form(once, SETUP) == once
+
+
+def test_what_colab_saves_is_repaired():
+    """Colab writes format 4.0 without ids, its own metadata, and now and then an empty last cell."""
+    cell = {"cell_type": "code", "source": ["x = 1"], "metadata": {"id": "AbC_-1", "colab": {"base_uri": "x"}},
+            "execution_count": None, "outputs": []}  # fmt: skip
+    empty = dict(cell, source=[])
+    text = normal_form(notebook(cell, dict(cell), empty, minor=0, colab={"provenance": []}), SETUP)
+    nbformat.validate(nbformat.reads(text, as_version=4))
+    ids = [cell["id"] for cell in cells_of(text)]
+    assert len(set(ids)) == len(ids) == 2
+    assert "colab" not in text
+
+
+def test_the_set_up_cell_is_stamped_and_hidden_cells_fold_in_colab():
+    text = normal_form(
+        notebook(
+            code("old", tags=[SETUP_TAG, "hide-input"]), code("# @title T\n", tags=["hide-cell"], id="b")
+        ),
+        SETUP,
+    )
+    setup, hidden = cells_of(text)
+    assert "".join(setup["source"]) == SETUP
+    assert setup["metadata"]["cellView"] == hidden["metadata"]["cellView"] == "form"
+    assert complaints(text) == []
+
+
+def test_what_no_tool_can_mend_is_named():
+    assert "expected one cell with the tag" in complaints(normal_form(notebook(code("x = 1")), SETUP))[0]
+    text = notebook(code("x", tags=[SETUP_TAG]), code("plot()", tags=["hide-input"], id="b"))
+    assert "cell 1 is hidden: expected it to begin with '# @title" in complaints(normal_form(text, SETUP))[0]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": [{}]}'])
+def test_what_is_no_notebook_is_refused(text):
+    with pytest.raises((ValueError, KeyError)):
+        normal_form(text, SETUP)
+
+
+def test_the_public_address_stands_in_one_place(tmp_path):
+    """Another address in _config.yml, and the stamp follows it."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "2.3.4"\n')
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    address = {"url": "https://example.org/book", "branch": "trunk"}
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config | {"repository": address}))
+    source = setup_source(tmp_path)
+    assert 'SOURCE = "git+https://example.org/book@trunk"' in source
+    assert 'gdlib.require("2.3.4", source=SOURCE)' in source
+    url = config["repository"]["url"]
+    for path in (ROOT / "chapters").rglob("*.ipynb"):
+        assert path.read_text().count(url) == 1, f"{path} names the address outside its set-up cell"
+    for path in [*(ROOT / "gdlib").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), *ROOT.glob("*.md")]:
+        assert url not in path.read_text(), path
