@@ -50,7 +50,7 @@ test-oldest: $(OLDEST)/ready
 
 pages: .venv/ready
 	$(BIN)/python tools/book.py --fresh
-	$(BIN)/pytest tests/book
+	$(BIN)/pytest -n 2 tests/book
 
 format: .venv/ready
 	$(BIN)/ruff format
