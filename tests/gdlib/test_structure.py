@@ -17,6 +17,7 @@ ALLOWED = {
     "checks": set(),
     "show": set(),
     "plot": set(),
+    "widgets": {"widgets"},
     "datasets": set(),
     "models": {"distributions", "layers"},
     "objectives": {"distributions", "layers"},

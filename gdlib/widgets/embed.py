@@ -1,0 +1,102 @@
+"""What every widget shares: weights in eight bits, and a block that stands by itself."""
+
+import base64
+import dataclasses
+import hashlib
+import html
+import itertools
+import json
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gdlib import validation
+
+
+class Layer(NamedTuple):
+    """A dense layer as a page holds it: y = (x @ integers) · scale + bias.
+
+    integers: (inputs, outputs) int8. scale, bias: (outputs,) float32.
+    """
+
+    integers: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The weights that the page computes with, (inputs, outputs) float32."""
+        return self.integers.astype(np.float32) * self.scale
+
+
+def quantize(kernel: ArrayLike, bias: ArrayLike) -> Layer:
+    """Round each column of `kernel` to multiples of 1/127 of its largest magnitude: a quarter of the bytes.
+
+    Raises ValueError for shapes that are no layer's, and for NaN or infinity.
+    """
+    kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
+    if kernel.ndim != 2 or bias.shape != kernel.shape[1:]:
+        raise ValueError(
+            f"kernel: expected (inputs, outputs) and a bias (outputs,), got {kernel.shape} and {bias.shape}"
+        )
+    validation.finite("kernel", kernel)
+    validation.finite("bias", bias)
+    largest = np.abs(kernel).max(axis=0)
+    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+    return Layer(np.rint(kernel / scale).astype(np.int8), scale, bias)
+
+
+@dataclasses.dataclass(frozen=True)
+class Widget:
+    """A block for a notebook and for a page; in plain text it says what it would show."""
+
+    block: str
+    description: str
+
+    def __repr__(self) -> str:
+        return self.description
+
+    def _repr_html_(self) -> str:
+        return self.block
+
+
+def packed(array: ArrayLike) -> dict[str, str]:
+    """An array's bytes, little-endian, as base64 with the name of their type: for a page to unpack."""
+    array = np.ascontiguousarray(array)
+    array = array.astype(array.dtype.newbyteorder("<"))
+    return {"type": array.dtype.name, "data": base64.b64encode(array.tobytes()).decode()}
+
+
+def layers_packed(layers: tuple[Layer, ...] | list[Layer]) -> list[dict[str, Any]]:
+    """Layers for the page. Raises ValueError where one's outputs are not the next one's inputs."""
+    for first, second in itertools.pairwise(layers):
+        if first.integers.shape[1] != second.integers.shape[0]:
+            raise ValueError(
+                f"layers: expected each to take what the one before gives, got {first.integers.shape} "
+                f"and then {second.integers.shape}"
+            )
+    return [{name: packed(array) for name, array in layer._asdict().items()} for layer in layers]
+
+
+def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -> Widget:
+    """Assemble `name`.js and the shared style around a body.
+
+    Args:
+      name: of the script beside this file; it finds its own elements by their class inside the block.
+      body: HTML.
+      payload: what the script gets, as JSON.
+      description: what a reader who sees or runs nothing is told.
+    """
+    here = files("gdlib.widgets")
+    text = json.dumps(payload, separators=(",", ":")).replace("</", "<\\/")
+    identifier = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    script = (here / f"{name}.js").read_text("utf-8")
+    block = (
+        f'<div class="gdlib-widget" id="{identifier}" role="group" aria-label="{html.escape(description)}">'
+        f"<style>{(here / 'widget.css').read_text('utf-8')}</style>{body}"
+        f'<script type="application/json">{text}</script>'
+        f'<script>(function (root) {{\n{script}\n}})(document.getElementById("{identifier}"));</script></div>'
+    )
+    return Widget(block, description)

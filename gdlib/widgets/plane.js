@@ -1,0 +1,140 @@
+// A code in the plane, and the image that the decoder makes of it. `root` is the widget's own element.
+const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+const ARRAYS = { int8: Int8Array, float32: Float32Array };
+const unpack = ({ type, data }) =>
+  new ARRAYS[type](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
+const layers = data.layers.map((layer) =>
+  Object.fromEntries(Object.entries(layer).map(([name, array]) => [name, unpack(array)])));
+const points = unpack(data.points);
+
+// y = (x @ integers) * scale + bias, layer by layer; ReLU between them, the logistic function at the end.
+function decode(z) {
+  let x = z;
+  layers.forEach(({ integers, scale, bias }, depth) => {
+    const sums = new Float32Array(bias.length);
+    for (let i = 0; i < x.length; i++) {
+      if (x[i] === 0) continue;  // about half of what a ReLU gives
+      const row = i * bias.length;
+      for (let j = 0; j < bias.length; j++) sums[j] += x[i] * integers[row + j];
+    }
+    const last = depth === layers.length - 1;
+    x = sums.map((sum, j) => {
+      const y = sum * scale[j] + bias[j];
+      return last ? 1 / (1 + Math.exp(-y)) : Math.max(y, 0);
+    });
+  });
+  return x;
+}
+
+// The largest difference from what the model itself made of some codes, with the same weights.
+function disagreement() {
+  const codes = unpack(data.probe.codes), images = unpack(data.probe.images);
+  const pixels = data.height * data.width;
+  let worst = 0;
+  for (let k = 0; k < codes.length / 2; k++) {
+    decode(codes.subarray(2 * k, 2 * k + 2)).forEach((value, j) => {
+      worst = Math.max(worst, Math.abs(value - images[k * pixels + j]));
+    });
+  }
+  return worst;
+}
+
+const plane = root.querySelector(".gdlib-plane"), canvas = plane.querySelector("canvas");
+const image = root.querySelector(".gdlib-image"), says = root.querySelector(".gdlib-says");
+const extent = 0.4 + points.reduce((most, v) => Math.max(most, Math.abs(v)), 3);
+const code = new Float32Array(2);
+const toPixel = (v, size) => (v / extent + 1) / 2 * size;
+
+function drawPlane() {
+  const size = plane.clientWidth, ratio = window.devicePixelRatio || 1;
+  if (!size) return;
+  canvas.width = canvas.height = size * ratio;
+  const pen = canvas.getContext("2d"), ink = getComputedStyle(root).color;
+  pen.scale(ratio, ratio);
+  pen.strokeStyle = ink;
+  pen.globalAlpha = 0.25;
+  pen.strokeRect(-1, size / 2, size + 2, 0);
+  pen.strokeRect(size / 2, -1, 0, size + 2);
+  pen.globalAlpha = 0.8;
+  pen.font = "11px sans-serif";
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  data.labels.forEach((label, i) => {
+    const x = toPixel(points[2 * i], size), y = toPixel(-points[2 * i + 1], size), name = data.classes[label];
+    pen.fillStyle = data.colours[label];
+    if (name.length === 1) pen.fillText(name, x, y);
+    else pen.fillRect(x - 2, y - 2, 4, 4);
+  });
+  pen.globalAlpha = 1;
+  const x = toPixel(code[0], size), y = toPixel(-code[1], size);
+  for (const [colour, width] of [["#fff", 5], ["#000", 2]]) {  // seen on any ground
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.arc(x, y, 8, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}
+
+function drawImage() {
+  image.width = data.width;
+  image.height = data.height;
+  const pen = image.getContext("2d"), bitmap = pen.createImageData(data.width, data.height);
+  decode(code).forEach((value, j) => {
+    bitmap.data.fill(255 * (1 - value), 4 * j, 4 * j + 3);
+    bitmap.data[4 * j + 3] = 255;
+  });
+  pen.putImageData(bitmap, 0, 0);
+}
+
+function nearest() {
+  let best = 0, least = Infinity;
+  data.labels.forEach((_, i) => {
+    const distance = (points[2 * i] - code[0]) ** 2 + (points[2 * i + 1] - code[1]) ** 2;
+    if (distance < least) [best, least] = [i, distance];
+  });
+  return data.classes[data.labels[best]];
+}
+
+const number = (v) => v.toFixed(2).replace("-", "−");
+let waiting = false;
+function moveTo(x, y) {
+  const inside = (v) => Math.max(-extent, Math.min(extent, v));
+  code[0] = inside(x);
+  code[1] = inside(y);
+  if (waiting) return;  // one drawing a frame, however fast the pointer is
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    drawPlane();
+    drawImage();
+    says.textContent = `code (${number(code[0])}, ${number(code[1])}) · nearest encoded image: a ${nearest()}`;
+    image.setAttribute("aria-label", `The decoded image, near a ${nearest()}`);
+  });
+}
+
+function follow(event) {
+  const box = plane.getBoundingClientRect();
+  moveTo((2 * (event.clientX - box.left) / box.width - 1) * extent,
+         (1 - 2 * (event.clientY - box.top) / box.height) * extent);
+}
+plane.addEventListener("pointerdown", (event) => { plane.setPointerCapture(event.pointerId); follow(event); });
+plane.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+plane.addEventListener("keydown", (event) => {
+  const step = event.shiftKey ? 0.5 : 0.1;
+  const [x, y] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key]
+    || (event.key === "Home" ? [-code[0], -code[1]] : []);
+  if (x === undefined) return;
+  event.preventDefault();  // the page would scroll
+  moveTo(code[0] + x, code[1] + y);
+});
+new ResizeObserver(() => drawPlane()).observe(plane);
+new MutationObserver(() => drawPlane()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+
+const worst = disagreement();
+root.dataset.disagreement = worst;
+root.querySelector(".gdlib-note").textContent = worst < 1e-4
+  ? `This page and Flax agree: no pixel's probability differs by more than ${worst.toExponential(0)}.`
+  : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+root.decode = decode;  // for tests and for the curious
+moveTo(0, 0);

@@ -1,0 +1,125 @@
+"""Widgets in a browser: they move by mouse, touch and keyboard, and compute what Flax computes."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from gdlib import widgets
+from gdlib.models import vae
+
+CHAPTER = "chapters/generative/vae.html"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(path of a page with nothing but the widget, the Flax model with the very weights that it holds)."""
+    model = vae.VAE((5, 4, 1), 2, decoder_hidden=16, rngs=nnx.Rngs(0))
+    linears = (model.decoder.hidden, model.decoder.logits)
+    layers = [widgets.quantize(3 * linear.kernel[...], linear.bias[...]) for linear in linears]
+    for linear, layer in zip(linears, layers, strict=True):
+        linear.kernel[...] = jnp.asarray(layer.kernel)
+    codes = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    probe = (codes, model.generate(jnp.asarray(codes)).reshape(5, -1))
+    block = widgets.latent_plane(layers, codes, np.arange(5), "01234", image_shape=(5, 4), probe=probe)
+    path = tmp_path_factory.mktemp("widget") / "page.html"
+    path.write_text(
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>w</title>{block._repr_html_()}'
+    )
+    return path, model
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 800, "height": 700})
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    yield page
+    assert not page.problems
+    page.close()
+
+
+def says(page):
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.locator(".gdlib-says").first.inner_text()
+
+
+def test_the_page_decodes_what_flax_decodes(page, made):
+    path, model = made
+    page.goto(path.as_uri())
+    codes = np.random.default_rng(1).normal(scale=2, size=(20, 2)).astype(np.float32)
+    found = page.evaluate(
+        "codes => codes.map(z => [...document.querySelector('.gdlib-widget').decode(z)])", codes.tolist()
+    )
+    np.testing.assert_allclose(found, model.generate(jnp.asarray(codes)).reshape(20, -1), atol=2e-6)
+    assert float(page.locator(".gdlib-widget").get_attribute("data-disagreement")) < 1e-5
+    assert "agree" in page.locator(".gdlib-note").inner_text()
+
+
+def test_a_page_whose_weights_are_not_the_models_says_so(page, made):
+    path, _ = made
+    altered = path.with_name("altered.html")
+    text = path.read_text()
+    start = text.index('"scale":{"type":"float32","data":"') + 34
+    altered.write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
+    page.goto(altered.as_uri())
+    assert "disagree" in page.locator(".gdlib-note").inner_text()
+
+
+def test_the_image_drawn_is_the_image_decoded(page, made):
+    path, model = made
+    page.goto(path.as_uri())
+    page.locator(".gdlib-plane").press("ArrowRight")
+    says(page)
+    shown = page.evaluate("""() => {
+        const canvas = document.querySelector('.gdlib-image');
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return [...pixels].filter((_, i) => i % 4 === 0);
+    }""")
+    expected = 255 * (1 - np.asarray(model.generate(jnp.array([[0.1, 0.0]])))).ravel()
+    np.testing.assert_allclose(shown, expected, atol=1)
+
+
+def test_arrow_keys_shift_and_home_move_the_code(page, made):
+    page.goto(made[0].as_uri())
+    plane = page.locator(".gdlib-plane")
+    assert says(page).startswith("code (0.00, 0.00)")
+    for key, expected in [
+        ("ArrowRight", "(0.10, 0.00)"), ("ArrowUp", "(0.10, 0.10)"), ("Shift+ArrowLeft", "(−0.40, 0.10)"),
+        ("ArrowDown", "(−0.40, 0.00)"), ("Home", "(0.00, 0.00)"), ("a", "(0.00, 0.00)"),
+    ]:  # fmt: skip
+        plane.press(key)
+        assert expected in says(page), key
+    for _ in range(60):
+        plane.press("Shift+ArrowRight")
+    assert "(3.40, 0.00)" in says(page)  # it stops at the edge
+
+
+def test_the_pointer_drags_the_code_and_a_touch_does(page, made, browser):
+    page.goto(made[0].as_uri())
+    box = page.locator(".gdlib-plane").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + 50, y)
+    assert "(0.00, 0.00)" in says(page)  # no button, no move
+    page.mouse.down()
+    page.mouse.move(x + 60, y - 60)
+    page.mouse.up()
+    dragged = says(page)
+    scale = 2 * 3.4 / box["width"]
+    assert f"({60 * scale:.2f}, {60 * scale:.2f})" in dragged
+    with browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}) as context:
+        phone = context.new_page()
+        phone.goto(made[0].as_uri())
+        phone.locator(".gdlib-plane").tap(position={"x": 20, "y": 20})
+        assert "(−" in says(phone)
+
+
+def test_in_the_chapter_it_agrees_moves_and_answers_within_a_frame(page, bases):
+    page.goto(f"{bases['file']}/{CHAPTER}")
+    root = page.locator(".gdlib-widget").first
+    assert float(root.get_attribute("data-disagreement")) < 1e-5
+    before = says(page)
+    root.locator(".gdlib-plane").press("Shift+ArrowUp")
+    assert says(page) != before
+    image = root.locator(".gdlib-image")
+    assert "near a" in image.get_attribute("aria-label")
