@@ -9,8 +9,8 @@ LOG_2PI = 1.8378770664093453
 
 
 def gaussian_log_prob(
-    x: Float[Array, "*batch d"], mean: Float[Array, "*batch d"], logvar: Float[Array, "*batch d"]
-) -> Float[Array, "*batch"]:
+    x: Float[Array, "*#batch d"], mean: Float[Array, "*#batch d"], logvar: Float[Array, "*#batch d"]
+) -> Float[Array, "*#batch"]:
     """log N(x; mean, diag exp(logvar)) = −½ Σᵢ [log 2π + logvarᵢ + (xᵢ − meanᵢ)² / exp(logvarᵢ)]."""
     return -0.5 * jnp.sum(LOG_2PI + logvar + (x - mean) ** 2 * jnp.exp(-logvar), axis=-1)
 
@@ -43,6 +43,18 @@ def bernoulli_log_prob(
     On logits, because log(sigmoid(l)) written out is −∞ already at l = −104 in float32.
     """
     return jnp.sum(x * logits - jax.nn.softplus(logits), axis=-1)
+
+
+def continuous_bernoulli_log_normalizer(logits: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """log C(l) with C(l) ∫₀¹ exp(x l − softplus(l)) dx = 1, elementwise: C(l) = l / tanh(l / 2), and C(0) = 2.
+
+    What has to be added to each pixel of `bernoulli_log_prob` before it is the log-density of grey values.
+    Near 0 the quotient is 0 / 0; there its series log 2 + l² / 12 stands in.
+    Reference: Loaiza-Ganem & Cunningham (2019).
+    """
+    small = jnp.abs(logits) < 1e-2
+    safe = jnp.where(small, 1.0, logits)
+    return jnp.where(small, jnp.log(2.0) + logits**2 / 12, jnp.log(safe / jnp.tanh(safe / 2)))
 
 
 def bernoulli_sample(rng_key: Key[Array, ""], probs: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

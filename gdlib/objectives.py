@@ -4,9 +4,11 @@ the chapter, where the reader sees it. A model is known by what it can do (`enco
 import math
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_sample
+from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_log_prob, gaussian_sample
 
 
 @runtime_checkable
@@ -40,8 +42,32 @@ def elbo_terms(model: LatentModel, images: Float[Array, "batch h w c"], rng_key:
     Reference: Kingma & Welling (2014).
     """
     mean, logvar = model.encode(images)
-    logits = model.decode(gaussian_sample(rng_key, mean, logvar))
+    log_likelihood = _log_likelihood(model, images, gaussian_sample(rng_key, mean, logvar))
+    return ElboTerms(distortion=-log_likelihood, rate=gaussian_kl(mean, logvar))
+
+
+def log_weights(
+    model: LatentModel, images: Float[Array, "batch h w c"], rng_key: Key[Array, ""], *, samples: int
+) -> Float[Array, "samples batch"]:
+    """log p(x, z) − log q(z|x) at `samples` independent z ~ q(z|x) of each binary image, in nats.
+
+    Their mean estimates the ELBO; the logarithm of the mean of their exponentials, the importance-weighted
+    bound (`evaluate.importance_weighted_bound`). One sample is in memory at a time.
+
+    Reference: Burda, Grosse & Salakhutdinov (2016).
+    """
+    mean, logvar = model.encode(images)
+    zeros = jnp.zeros_like(mean)
+
+    def one(rng_key: Key[Array, ""]) -> Float[Array, " batch"]:
+        z = gaussian_sample(rng_key, mean, logvar)
+        log_joint = _log_likelihood(model, images, z) + gaussian_log_prob(z, zeros, zeros)
+        return log_joint - gaussian_log_prob(z, mean, logvar)
+
+    return jax.lax.map(one, jax.random.split(rng_key, samples))
+
+
+def _log_likelihood(model: LatentModel, images: Array, latent: Array) -> Float[Array, " batch"]:
     batch, *image_shape = images.shape
     flat = (batch, math.prod(image_shape))
-    log_likelihood = bernoulli_log_prob(images.reshape(flat), logits.reshape(flat))
-    return ElboTerms(distortion=-log_likelihood, rate=gaussian_kl(mean, logvar))
+    return bernoulli_log_prob(images.reshape(flat), model.decode(latent).reshape(flat))

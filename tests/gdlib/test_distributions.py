@@ -69,3 +69,13 @@ def test_bernoulli_sample_leaves_black_and_white_alone_and_draws_grey():
     drawn = np.asarray(D.bernoulli_sample(jax.random.key(0), jnp.full((100_000,), 0.3)))
     assert set(np.unique(drawn)) == {0.0, 1.0}
     assert abs(drawn.mean() - 0.3) < 5 * np.sqrt(0.21 / 100_000)
+
+
+@pytest.mark.parametrize("logit", [-12.0, -1.0, -0.011, -0.009, 0.0, 1e-4, 0.5, 3.0, 12.0])
+def test_the_continuous_bernoulli_integrates_to_one(logit):
+    x = np.linspace(0, 1, 100_001)
+    density = np.exp(x * logit - np.logaddexp(0, logit))
+    log_c = float(D.continuous_bernoulli_log_normalizer(jnp.float32(logit)))
+    assert np.exp(log_c) * np.trapezoid(density, x) == pytest.approx(1, abs=1e-5)
+    slope = jax.grad(D.continuous_bernoulli_log_normalizer)(jnp.float32(logit))
+    assert np.isfinite(slope)

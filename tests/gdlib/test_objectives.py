@@ -74,3 +74,15 @@ def test_images_of_another_shape_are_named(untyped, shape):
     model = vae.VAE((4, 4, 1), 2, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match=r"images: expected shape \(batch, 4, 4, 1\), got"):
         objectives.elbo_terms(model, jnp.zeros(shape), jax.random.key(0))
+
+
+def test_log_weights_average_to_the_elbo_and_their_exponentials_to_the_evidence():
+    n = 50_000
+    weights = objectives.log_weights(LinearGaussian(), jnp.ones((1, 1, 1, 1)), jax.random.key(0), samples=n)
+    assert weights.shape == (n, 1)
+    weights = np.asarray(weights, np.float64).ravel()
+    terms = objectives.elbo_terms(LinearGaussian(), jnp.ones((n, 1, 1, 1)), jax.random.key(1))
+    elbo = -np.asarray(terms.distortion + terms.rate, np.float64)
+    assert abs(weights.mean() - elbo.mean()) < 5 * np.hypot(weights.std(), elbo.std()) / np.sqrt(n)
+    # p(x = 1) = E[sigmoid(z)] under the prior is ½, by symmetry
+    assert abs(np.exp(weights).mean() - 0.5) < 5 * np.exp(weights).std() / np.sqrt(n)
