@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 from numpy.typing import ArrayLike
 
 from gdlib import validation
@@ -84,10 +84,10 @@ def split_rate(mean: Float[Array, "n d"], logvar: Float[Array, "n d"], rng_key: 
     return RateSplit(information, jnp.mean(gaussian_kl(mean, logvar)) - information)
 
 
-def active_units(mean: Float[Array, "n d"], *, threshold: float = 0.01) -> int:
+def active_units(mean: Float[Array, "n d"], *, threshold: float = 0.01) -> Int[Array, ""]:
     """How many latent dimensions react to the image: those whose mean varies by more than `threshold`.
 
     A unit counts where the variance over images of its posterior mean exceeds the threshold.
     Reference: Burda, Grosse & Salakhutdinov (2016), who use 0.01.
     """
-    return int((jnp.var(mean, axis=0) > threshold).sum())
+    return jnp.sum(jnp.var(mean, axis=0) > threshold)

@@ -2,6 +2,7 @@
 which a notebook shows where it is a cell's last expression."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -92,14 +93,17 @@ def learning_curve(
     curves: Mapping[str, ArrayLike],
     *,
     y_label: str,
+    x_label: str = "epochs",
+    x_scale: Literal["linear", "log"] = "linear",
     baseline: tuple[str, float] | None = None,
 ) -> Figure:
-    """Curves over epochs: the mean over seeds as a line, their whole range as a band.
+    """Curves over epochs, or over what `x_label` names: the mean over seeds as a line, their range as a band.
 
     Args:
       epochs: (n,) the horizontal axis.
       curves: name → (n,) of one run, or (n, seeds).
-      y_label: with its unit.
+      y_label, x_label: with their units.
+      x_scale: of the horizontal axis.
       baseline: (name, value) of what is to be beaten, drawn as a dashed line.
     """
     epochs = np.asarray(epochs)
@@ -120,7 +124,7 @@ def learning_curve(
     if baseline is not None:
         name, value = baseline
         axis.axhline(value, color=BLACK, ls="--", lw=1, label=name)
-    axis.set(xlabel="epochs", ylabel=y_label)
+    axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale)
     axis.legend()
     plt.close(figure)
     return figure
@@ -140,6 +144,76 @@ def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     axis.set(xlabel="first latent dimension", ylabel="second latent dimension", aspect="equal")
     if max(map(len, classes)) > 1:
         axis.legend()
+    plt.close(figure)
+    return figure
+
+
+def rate_distortion(rates: ArrayLike, distortions: ArrayLike, *, names: Sequence[str]) -> Figure:
+    """Distortion against rate, (settings, seeds) each in nats: points, the curve of their means, names.
+
+    Grey diagonals join points of equal −ELBO = distortion + rate.
+    """
+    rates, distortions = np.asarray(rates), np.asarray(distortions)
+    if rates.ndim != 2 or rates.shape != distortions.shape or len(names) != len(rates):
+        raise ValueError(
+            f"rates: expected (settings, seeds) as the distortions and a name a setting, got {rates.shape}, "
+            f"{distortions.shape} and {len(names)} names"
+        )
+    figure, axis = plt.subplots(figsize=(6.4, 4.6))
+    x, y = rates.mean(axis=1), distortions.mean(axis=1)
+    axis.plot(x, y, color=BLUE, lw=1.5)
+    for rate, distortion in zip(rates, distortions, strict=True):
+        axis.scatter(rate, distortion, color=VERMILION, s=16, zorder=3)
+    for name, here in zip(names, zip(x, y, strict=True), strict=True):
+        axis.annotate(name, here, xytext=(8, 6), textcoords="offset points")
+    limits = axis.get_xlim(), axis.get_ylim()
+    for total in mpl.ticker.MaxNLocator(8).tick_values(0, (rates + distortions).max() * 1.2):
+        axis.axline((0, total), slope=-1, color="0.8", lw=0.8, zorder=0)
+    axis.set(
+        xlim=limits[0], ylim=limits[1], xlabel="rate, nats per image", ylabel="distortion, nats per image"
+    )
+    plt.close(figure)
+    return figure
+
+
+def densities(
+    axis: ArrayLike, densities: ArrayLike, means: ArrayLike, deviations: ArrayLike, *, names: Sequence[str]
+) -> Figure:
+    """Densities on a square grid, each in a window around an ellipse of two standard deviations.
+
+    Args:
+      axis: (g,) the grid's coordinates, the same in both directions.
+      densities: (n, g, g), first index along the first coordinate; n a multiple of 3, or less than 3.
+      means, deviations: (n, 2) centre and standard deviations of the ellipses.
+      names: n titles.
+    """
+    axis, densities, means, deviations = map(np.asarray, (axis, densities, means, deviations))
+    n, columns = len(densities), min(3, len(densities))
+    if (
+        densities.shape != (n, len(axis), len(axis))
+        or n % columns
+        or not means.shape == deviations.shape == (n, 2)
+    ):
+        raise ValueError(
+            f"densities: expected (n, {len(axis)}, {len(axis)}), means and deviations (n, 2), n a multiple of 3, "
+            f"got {densities.shape}, {means.shape} and {deviations.shape}"
+        )
+    figure, panels = plt.subplots(n // columns, columns, figsize=(7.2, 2.5 * n // columns), squeeze=False)
+    for panel, density, mean, deviation, name in zip(
+        panels.flat, densities, means, deviations, names, strict=True
+    ):
+        inside = density > density.max() * 1e-3
+        near = np.concatenate([axis[inside.any(axis=1)] - mean[0], axis[inside.any(axis=0)] - mean[1]])
+        reach = 1.1 * max(np.abs(near).max(), 2.5 * deviation.max())
+        panel.contourf(axis, axis, density.T, levels=8, cmap="Blues")
+        ellipse = mpl.patches.Ellipse(mean, *(4 * deviation), fill=False, color=VERMILION, lw=2)
+        panel.add_patch(ellipse)
+        panel.set(
+            xlim=mean[0] + np.array([-reach, reach]), ylim=mean[1] + np.array([-reach, reach]), title=name
+        )
+        panel.set_aspect("equal")
+        panel.locator_params(nbins=4)
+        panel.grid(False)
     plt.close(figure)
     return figure
 

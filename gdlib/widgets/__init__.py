@@ -6,5 +6,6 @@ it. It works with mouse, touch and keyboard, in light and dark.
 
 from gdlib.widgets.embed import Layer, Widget, quantize
 from gdlib.widgets.plane import latent_plane
+from gdlib.widgets.quiz import quiz
 
-__all__ = ["Layer", "Widget", "latent_plane", "quantize"]
+__all__ = ["Layer", "Widget", "latent_plane", "quantize", "quiz"]

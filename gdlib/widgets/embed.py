@@ -91,7 +91,7 @@ def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -
     """
     here = files("gdlib.widgets")
     text = json.dumps(payload, separators=(",", ":")).replace("</", "<\\/")
-    identifier = f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    identifier = f"{name}-{hashlib.sha256((body + text).encode()).hexdigest()[:10]}"
     script = (here / f"{name}.js").read_text("utf-8")
     block = (
         f'<div class="gdlib-widget" id="{identifier}" role="group" aria-label="{html.escape(description)}">'

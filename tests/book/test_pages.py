@@ -97,7 +97,7 @@ def test_a_chapter_can_be_opened_in_colab_downloaded_edited_and_complained_of(pa
 def test_code_can_be_copied(page, bases, chapter):
     page.goto(f"{bases['file']}/{chapter}.html")
     page.wait_for_selector("button.copybtn", state="attached")
-    assert page.locator("button.copybtn").count() == page.locator("div.highlight pre").count() > 10
+    assert page.locator("button.copybtn").count() == page.locator("div.highlight pre").count() > 5
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -105,7 +105,7 @@ def test_every_asserting_equation_of_a_chapter_has_its_mark_and_its_number(page,
     page.goto(f"{bases['file']}/{chapter}.html")
     asserting = page.locator("div.math[id^='equation-eq-']").count()
     marks = page.locator("a.check-badge")
-    assert asserting == marks.count() > 5
+    assert asserting == marks.count()
     for i in range(marks.count()):
         assert page.locator(marks.nth(i).get_attribute("href")).count() == 1
     numbers = page.locator("div.math .eqno").all_inner_texts()

@@ -53,7 +53,7 @@ def test_the_page_decodes_what_flax_decodes(page, made):
     )
     np.testing.assert_allclose(found, model.generate(jnp.asarray(codes)).reshape(20, -1), atol=2e-6)
     assert float(page.locator(".gdlib-widget").get_attribute("data-disagreement")) < 1e-5
-    assert "agree" in page.locator(".gdlib-note").inner_text()
+    assert "This page and Flax agree" in page.locator(".gdlib-note").inner_text()
 
 
 def test_a_page_whose_weights_are_not_the_models_says_so(page, made):
@@ -114,7 +114,7 @@ def test_the_pointer_drags_the_code_and_a_touch_does(page, made, browser):
         assert "(−" in says(phone)
 
 
-def test_in_the_chapter_it_agrees_moves_and_answers_within_a_frame(page, bases):
+def test_in_the_chapter_it_agrees_and_moves(page, bases):
     page.goto(f"{bases['file']}/{CHAPTER}")
     root = page.locator(".gdlib-widget").first
     assert float(root.get_attribute("data-disagreement")) < 1e-5
@@ -123,3 +123,20 @@ def test_in_the_chapter_it_agrees_moves_and_answers_within_a_frame(page, bases):
     assert says(page) != before
     image = root.locator(".gdlib-image")
     assert "near a" in image.get_attribute("aria-label")
+
+
+def test_a_question_answers_by_keyboard_and_leaves_the_next_one_alone(page, tmp_path):
+    questions = [widgets.quiz(f"{n}?", {"yes": "Why not.", "no": "Because."}, right="no") for n in "ab"]
+    path = tmp_path / "quiz.html"
+    blocks = "".join(question._repr_html_() for question in questions)
+    path.write_text(f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>q</title>{blocks}')
+    page.goto(path.as_uri())
+    first, second = page.locator(".gdlib-widget").all()
+    first.get_by_label("yes").focus()
+    page.keyboard.press("Space")
+    assert first.locator(".gdlib-says").inner_text() == "✗ No. Why not."
+    page.keyboard.press("ArrowDown")
+    assert first.locator(".gdlib-says").inner_text() == "✓ Right. Because."
+    second.get_by_label("yes").check()
+    assert second.locator(".gdlib-says").inner_text() == "✗ No. Why not."
+    assert first.get_by_label("no").is_checked()

@@ -99,3 +99,17 @@ def test_what_makes_no_widget_is_named(changed, message):
 def test_what_is_no_layer_is_named(kernel, bias, message):
     with pytest.raises(ValueError, match=message):
         widgets.quantize(kernel, bias)
+
+
+def test_a_question_without_a_choice_or_without_its_answer_is_named():
+    with pytest.raises(ValueError, match="answers: expected at least two, got 1"):
+        widgets.quiz("?", {"a": "b"}, right="a")
+    with pytest.raises(ValueError, match=r"right: expected one of \['a', 'b'\], got 'c'"):
+        widgets.quiz("?", {"a": "", "b": ""}, right="c")
+
+
+def test_a_question_may_hold_any_character():
+    block = widgets.quiz("p < q & r?", {"<b>": "</script>", "no": ""}, right="no")._repr_html_()
+    assert "<legend>p &lt; q &amp; r?</legend>" in block
+    assert "&lt;b&gt;" in block
+    assert block.count("</script>") == 2
