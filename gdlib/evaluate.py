@@ -21,7 +21,7 @@ class Spread(NamedTuple):
     runs: int
 
     def __format__(self, spec: str) -> str:
-        return f"{self.mean:{spec}} ± {self.deviation:{spec}}"
+        return f"{self.mean:{spec}}\u00a0±\u00a0{self.deviation:{spec}}"  # no line breaks inside it
 
 
 def spread(values: ArrayLike) -> Spread:

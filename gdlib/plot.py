@@ -166,6 +166,7 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike, *, names: Sequence
         axis.scatter(rate, distortion, color=VERMILION, s=16, zorder=3)
     for name, here in zip(names, zip(x, y, strict=True), strict=True):
         axis.annotate(name, here, xytext=(8, 6), textcoords="offset points")
+    axis.margins(0.12)
     limits = axis.get_xlim(), axis.get_ylim()
     for total in mpl.ticker.MaxNLocator(8).tick_values(0, (rates + distortions).max() * 1.2):
         axis.axline((0, total), slope=-1, color="0.8", lw=0.8, zorder=0)

@@ -125,6 +125,20 @@ def test_in_the_chapter_it_agrees_and_moves(page, bases):
     assert "near a" in image.get_attribute("aria-label")
 
 
+def test_in_the_dark_its_text_stands_on_the_pages_own_ground(page, bases):
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{bases['file']}/{CHAPTER}")
+    for widget in page.locator(".gdlib-widget").all():
+        grounds = widget.evaluate("""widget => {
+            const found = [];
+            for (let e = widget; e.tagName !== 'ARTICLE'; e = e.parentElement) {
+                found.push(getComputedStyle(e).backgroundColor);
+            }
+            return found;
+        }""")
+        assert set(grounds) == {"rgba(0, 0, 0, 0)"}
+
+
 def test_a_question_answers_by_keyboard_and_leaves_the_next_one_alone(page, tmp_path):
     questions = [widgets.quiz(f"{n}?", {"yes": "Why not.", "no": "Because."}, right="no") for n in "ab"]
     path = tmp_path / "quiz.html"

@@ -24,7 +24,7 @@ def test_spread_is_the_mean_and_the_sample_deviation(values):
 
 
 def test_spread_prints_as_it_is_read():
-    assert f"{evaluate.spread([1.0, 2.0, 3.0]):.1f}" == "2.0 ± 1.0"
+    assert f"{evaluate.spread([1.0, 2.0, 3.0]):.1f}" == "2.0\u00a0±\u00a01.0"
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
