@@ -5,7 +5,7 @@ OLDEST := .venv-oldest
 CH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve chapter test lint unit test-oldest pages format constraints clean
+.PHONY: help book serve chapter test lint unit test-oldest pages benchmark format constraints clean
 
 help:
 	@echo "make book             run every chapter, build the HTML, print where it is"
@@ -14,6 +14,7 @@ help:
 	@echo "make chapter CH=vae   run one chapter and build its page, fast"
 	@echo "make unit             gdlib's unit tests alone"
 	@echo "make test-oldest      the same on the oldest supported versions"
+	@echo "make benchmark        gdlib against PyTorch and Keras, same work (fetches both)"
 	@echo "make format           format the code, normalise the notebooks"
 	@echo "make constraints      pin the newest versions that fit requirements.txt"
 	@echo "make clean            remove what was built, environments included"
@@ -54,6 +55,14 @@ pages: .venv/ready
 	$(BIN)/python tools/book.py --fresh
 	$(BIN)/pytest -n 2 tests/book
 
+.venv-benchmark/ready: .venv/ready benchmarks/requirements.txt
+	@$(PYTHON) -m venv --clear .venv-benchmark
+	@.venv-benchmark/bin/python -m pip install --quiet -r benchmarks/requirements.txt -e .
+	@touch $@
+
+benchmark: .venv-benchmark/ready
+	@.venv-benchmark/bin/python benchmarks/vae.py
+
 format: .venv/ready
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -64,4 +73,4 @@ constraints: .venv/ready
 	  --no-header --no-annotate --no-emit-index-url requirements.txt pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf .venv $(OLDEST) build
+	rm -rf .venv $(OLDEST) .venv-benchmark build
