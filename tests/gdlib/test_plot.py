@@ -85,3 +85,25 @@ def test_points_are_drawn_as_the_digit_they_are():
 def test_what_cannot_be_drawn_is_named(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_a_rate_distortion_curve_goes_through_the_means():
+    rates, distortions = np.array([[1.0, 3.0], [5.0, 5.0]]), np.array([[9.0, 11.0], [4.0, 6.0]])
+    (axis,) = plot.rate_distortion(rates, distortions, names=["a", "b"]).axes
+    np.testing.assert_allclose(axis.lines[0].get_xydata(), [[2, 10], [5, 5]])
+    with pytest.raises(ValueError, match="rates: expected"):
+        plot.rate_distortion(rates, distortions[:1], names=["a", "b"])
+
+
+def test_densities_are_drawn_the_right_way_up_with_their_ellipse():
+    axis = np.linspace(-3, 3, 61)
+    density = np.exp(-8 * ((axis[:, None] - 1) ** 2 + (axis[None] + 1) ** 2))  # a hill at (1, −1)
+    figure = plot.densities(axis, density[None], [[1.0, -1.0]], [[0.25, 0.5]], names=["n"])
+    (panel,) = figure.axes
+    (ellipse,) = panel.patches
+    assert (ellipse.width, ellipse.height) == (1.0, 2.0)
+    top = panel.collections[-1].get_paths()[-2:]
+    vertices = np.concatenate([path.vertices for path in top if len(path.vertices)])
+    np.testing.assert_allclose((vertices.min(axis=0) + vertices.max(axis=0)) / 2, [1, -1], atol=0.1)
+    with pytest.raises(ValueError, match="densities: expected"):
+        plot.densities(axis, density[None, :5], [[1.0, -1.0]], [[0.25, 0.5]], names=["n"])
