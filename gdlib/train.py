@@ -162,8 +162,8 @@ def fit(
             for epoch in range(first_epoch, epochs):
                 for indices in _minibatches(order_key, epoch, examples, batch_size, chunk_size):
                     state, metrics, survived = _advance(run, state, data, indices, step_key, history)
-                    nnx.update(modules, state)
                     history.append_training(metrics, survived)
+                    nnx.update(modules, state)
                     history.seconds = time.perf_counter() - started
                     if not history.alive(rng_key.shape).any():
                         raise _diverged(history)

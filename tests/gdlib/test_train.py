@@ -214,6 +214,25 @@ def test_an_interrupt_leaves_the_state_of_the_last_chunk(monkeypatch):
     np.testing.assert_array_equal(weights(modules), weights(expected))
 
 
+def test_an_interrupt_while_the_modules_are_written_leaves_them_whole(monkeypatch):
+    modules, expected = fresh(), fresh()
+    update, calls = nnx.update, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        update(*arguments)
+
+    monkeypatch.setattr(train.nnx, "update", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(modules)
+    monkeypatch.undo()
+    assert "after step 10 of 15" in caught.value.__notes__[0]
+    fit(expected, epochs=2)
+    np.testing.assert_array_equal(weights(modules), weights(expected))
+
+
 def test_the_bar_can_be_seen_and_silenced(capsys):
     fit(fresh(), progress=True)
     assert "15/15" in capsys.readouterr().err
