@@ -44,7 +44,10 @@ def quantize(kernel: ArrayLike, bias: ArrayLike) -> Layer:
     validation.finite("kernel", kernel)
     validation.finite("bias", bias)
     largest = np.abs(kernel).max(axis=0)
-    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
+    smallest = (
+        127 * np.finfo(np.float32).tiny
+    )  # below it a step would lose its own digits: such weights are 0
+    scale = np.where(largest >= smallest, largest / np.float32(127), np.float32(1)).astype(np.float32)
     return Layer(np.rint(kernel / scale).astype(np.int8), scale, bias)
 
 
