@@ -1,6 +1,9 @@
 """A run of `fit` on disk: Orbax writes it whole or not at all, and nothing is pickled."""
 
+import re
+import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,23 @@ from jaxtyping import PyTree
 from gdlib.history import History
 
 
+def fingerprint(tree: PyTree) -> str:
+    """A checksum of a pytree's structure and of the type, the shape and every value of its arrays."""
+    leaves, structure = jax.tree.flatten(tree)
+    total = zlib.crc32(str(structure).encode())
+    for leaf in map(_numbers, leaves):
+        total = zlib.crc32(f"{leaf.dtype}{leaf.shape}".encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(leaf), total)
+    return f"{total:08x}"
+
+
+def program(function: Callable, *arguments: Any) -> str:
+    """A checksum of what `function` computes: its operations, what it captures, and how its results are named."""
+    traced, results = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    operations = re.sub(r"0x[0-9a-f]+", "", str(traced))  # where a function lies in memory tells nothing
+    return fingerprint([operations, str(jax.tree.structure(results)), *traced.consts])
+
+
 class Checkpoint:
     """The folder of one run.
 
@@ -20,21 +40,21 @@ class Checkpoint:
       folder: where; made if it is not there.
       every: save each so many epochs, and the last one.
       identity: what tells this run from another (its key, its data, …).
+
+    Raises OSError where the folder cannot be made or written to.
     """
 
     def __init__(self, folder, every: int, identity: dict[str, str]):
         self.folder, self.every, self.identity = Path(folder).resolve(), every, identity
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise OSError(
+                f"checkpoint: expected a folder to write to, got {self.folder} ({error.strerror})"
+            ) from error
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
         self.manager = ocp.CheckpointManager(self.folder, options=options)
-
-    @staticmethod
-    def fingerprint(tree: PyTree) -> str:
-        """A checksum of a pytree's structure and of every value in it."""
-        leaves, structure = jax.tree.flatten(tree)
-        total = zlib.crc32(str(structure).encode())
-        for leaf in leaves:
-            total = zlib.crc32(np.ascontiguousarray(leaf), total)
-        return f"{total:08x}"
 
     def save(self, epoch: int, state: PyTree, history: History, *, last: bool) -> None:
         """Write the run after `epoch` epochs, if it is its turn; only then is the one before removed.
@@ -83,16 +103,18 @@ class Checkpoint:
 
 
 def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+
+
+def _numbers(leaf: Any) -> np.ndarray:
+    """A leaf as an array; a random key as the numbers it holds."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
 def _named(state: PyTree) -> dict[str, np.ndarray]:
     """path → array; random keys as the numbers they hold."""
     leaves = jax.tree_util.tree_flatten_with_path(state)[0]
-    return {
-        jax.tree_util.keystr(path): np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-        for path, leaf in leaves
-    }
+    return {jax.tree_util.keystr(path): _numbers(leaf) for path, leaf in leaves}
 
 
 def _unnamed(named: dict[str, Any], like: PyTree) -> PyTree:

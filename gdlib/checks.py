@@ -20,7 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Real
+
+from gdlib import validation
 
 Side = Callable[[], ArrayLike]
 SIGMAS = 5.0  # a right equation fails by chance about once in 1.7 million comparisons
@@ -69,6 +71,7 @@ def identity(label: str, left: Side, right: Side, *, wrong: Mapping[str, Side], 
     Raises:
       CheckFailed: the sides differ, or a wrong variant does not.
       ValueError: no wrong variant, shapes that differ, NaN or infinity, a label not of the form `eq:…`.
+      TypeError: a side that is not of real numbers.
     """
     target = _value("left", left)
 
@@ -118,7 +121,7 @@ def monte_carlo(label: str, samples: Side, exact: Side, *, wrong: Mapping[str, S
     if draws.ndim < 1 or len(draws) < 100:
         raise ValueError(f"samples: expected at least 100 along the first axis, got shape {draws.shape}")
     mean, error = draws.mean(axis=0), draws.std(axis=0, ddof=1) / np.sqrt(len(draws))
-    if not (error > 0).all():
+    if not (np.ptp(draws, axis=0) > 0).all():
         raise ValueError("samples: expected draws that differ, got a component without spread")
 
     def z_score(side: Side) -> tuple[bool, str]:
@@ -131,7 +134,7 @@ def monte_carlo(label: str, samples: Side, exact: Side, *, wrong: Mapping[str, S
 def bound(
     label: str,
     gap: Callable[[Array], Float[Array, ""]],
-    starts: Float[ArrayLike, "n d"],
+    starts: Real[ArrayLike, "n d"],
     *,
     wrong: Mapping[str, Callable[[Array], Float[Array, ""]]],
     tolerance: float = 1e-4,
@@ -150,12 +153,14 @@ def bound(
 
     Raises: as `identity`.
     """
-    points = jnp.asarray(starts)
+    points = jnp.asarray(starts, dtype=float)
+    if points.ndim != 2 or not points.size:
+        raise ValueError(f"starts: expected shape (n, d), got {points.shape}")
 
     def search(function: Callable[[Array], Float[Array, ""]]) -> tuple[bool, str]:
         smallest = float(_smallest(function, points, steps, learning_rate))
-        if np.isnan(smallest):
-            raise ValueError(f"{label}: the gap is NaN at a point that the search met")
+        if np.isnan(smallest) or smallest == np.inf:
+            raise ValueError(f"{label}: expected a gap that is a number, the smallest met is {smallest}")
         found = f"smallest gap {smallest:.2g} in {len(points)} descents of {steps} steps"
         return smallest >= -tolerance, f"{found}, tolerance {tolerance:.0e}"
 
@@ -182,7 +187,10 @@ def _smallest(gap: Callable, starts: Array, steps: int, learning_rate: float) ->
 def _value(name: str, side: Side, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """One side in float64, computed at the highest matmul precision."""
     with jax.default_matmul_precision("highest"):
-        value = np.asarray(side(), dtype=np.float64)
+        value = np.asarray(side())
+    if not any(jnp.issubdtype(value.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
+        raise TypeError(f"{name}: expected real numbers, got {validation.describe(value)}")
+    value = value.astype(np.float64)
     if shape is not None and value.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, as the other side has, got {value.shape}")
     if not value.size or not np.isfinite(value).all():
@@ -207,7 +215,10 @@ def _report(
         raise CheckFailed(f"{label} does not hold ({method}): {finding}")
     rejected = {}
     for name, variant in wrong.items():
-        accepted, rejected[name] = compare(variant)
+        try:
+            accepted, rejected[name] = compare(variant)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{label}, wrong variant “{name}”: {error}") from error
         if accepted:
             raise CheckFailed(f"{label}: the check cannot reject “{name}” ({method}): {rejected[name]}")
     return Check(label, method, finding, rejected)

@@ -39,6 +39,8 @@ class Dataset:
     labels: Any
     classes: tuple[str, ...] = dataclasses.field(metadata={"static": True})
 
+    __iter__ = None  # else Python counts through __getitem__, which no jax array ends
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -91,7 +93,8 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
     examples alone, not on their order, a seed or a library's version. Both parts come in an order that
     mixes the classes, that of the hashes read backwards (forwards, the rest would begin class by class).
 
-    Raises ValueError where a class has too few examples to leave one on each side.
+    Raises ValueError where a class has too few examples to leave one on each side, and where copies of
+    one example would stand on both.
     """
     per_class = validation.positive_int("per_class", per_class)
     hashes = [hashlib.sha256(np.ascontiguousarray(x)).digest() for x in np.asarray(dataset.inputs)]
@@ -105,6 +108,10 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
                 f"per_class: expected fewer than the {len(members)} examples of class {name!r}, got {per_class}"
             )
         held[members[:per_class]] = True
+    if twice := {hashes[i] for i in order[held]} & {hashes[i] for i in order[~held]}:
+        raise ValueError(
+            f"dataset: expected distinct examples, got {len(twice)} that would stand on both sides"
+        )
     rest, held_out = (sorted(order[side], key=lambda i: hashes[i][::-1]) for side in (~held, held))
     return dataset[np.array(rest)], dataset[np.array(held_out)]
 

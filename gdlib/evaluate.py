@@ -20,6 +20,9 @@ class Spread(NamedTuple):
     deviation: float
     runs: int
 
+    def __str__(self) -> str:
+        return format(self, "")
+
     def __format__(self, spec: str) -> str:
         return f"{self.mean:{spec}}\u00a0±\u00a0{self.deviation:{spec}}"  # no line breaks inside it
 
@@ -90,4 +93,5 @@ def active_units(mean: Float[Array, "n d"], *, threshold: float = 0.01) -> Int[A
     A unit counts where the variance over images of its posterior mean exceeds the threshold.
     Reference: Burda, Grosse & Salakhutdinov (2016), who use 0.01.
     """
+    validation.finite("mean", mean)
     return jnp.sum(jnp.var(mean, axis=0) > threshold)

@@ -84,4 +84,6 @@ class History:
 def _joined(rows: Rows, more: Mapping[str, ArrayLike]) -> Rows:
     if not rows:
         return {name: np.asarray(values) for name, values in more.items()}
+    if set(rows) != set(more):
+        raise ValueError(f"step: expected the scalars {sorted(rows)} each time, got {sorted(more)}")
     return {name: np.concatenate([rows[name], np.asarray(values)]) for name, values in more.items()}

@@ -46,7 +46,7 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     """
     arrays = {name: np.asarray(images) for name, images in rows.items()}
     shapes = {images.shape for images in arrays.values()}
-    if len(shapes) != 1 or len(shape := shapes.pop()) != 4:
+    if len(shapes) != 1 or len(shape := shapes.pop()) != 4 or shape[3] != 1 or not shape[0]:
         raise ValueError(
             f"rows: expected arrays of one shape (columns, height, width, 1), got {[a.shape for a in arrays.values()]}"
         )
@@ -74,7 +74,7 @@ def image_grid(
     """Grey images, (n, height, width, 1) with values in [0, 1], as one seamless sheet, row by row."""
     images = np.asarray(images)
     columns = validation.positive_int("columns", columns)
-    if images.ndim != 4 or len(images) % columns:
+    if images.ndim != 4 or images.shape[3] != 1 or not len(images) or len(images) % columns:
         raise ValueError(
             f"images: expected (n, height, width, 1), n a multiple of {columns}, got shape {images.shape}"
         )
@@ -116,7 +116,9 @@ def learning_curve(
             )
     figure, axis = plt.subplots()
     for name, values in curves.items():
-        values = values.reshape(len(epochs), -1)
+        values = np.ma.masked_invalid(
+            values.reshape(len(epochs), -1)
+        )  # a seed that diverged is NaN from there
         (line,) = axis.plot(epochs, values.mean(axis=1), label=name)
         axis.fill_between(
             epochs, values.min(axis=1), values.max(axis=1), color=line.get_color(), alpha=0.25, lw=0
@@ -135,10 +137,11 @@ def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     points, labels = np.asarray(points), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
+    validation.positions("labels", labels, len(points), len(classes))
     figure, axis = plt.subplots(figsize=(6.4, 5.4))
     colours = mpl.colormaps["tab10"](np.arange(len(classes)) % 10)
     for position, name in enumerate(classes):
-        marker = f"${name}$" if len(name) == 1 else "o"
+        marker = f"${name}$" if len(name) == 1 and name.isascii() and name.isalnum() else "o"
         members = points[labels == position]
         axis.scatter(*members.T, s=26, marker=marker, color=colours[position], lw=0, label=name)
     axis.set(xlabel="first latent dimension", ylabel="second latent dimension", aspect="equal")

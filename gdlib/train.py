@@ -5,6 +5,7 @@ changes, optimizers included, which the step updates in place. `fit` runs any st
 chunks, seeds, checkpoints and what to do when a number stops being finite, and nothing of models.
 """
 
+import math
 import operator
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +22,10 @@ from jaxtyping import Array, ArrayLike, PyTree
 from tqdm import tqdm
 
 from gdlib import validation
-from gdlib.checkpoint import Checkpoint
+from gdlib.checkpoint import Checkpoint, fingerprint, program
+from gdlib.chunk import Metrics, Step, one_step, run_steps, run_validation, scalars
 from gdlib.history import History
 
-Metrics = dict[str, Array]
-Step = Callable[[tuple, PyTree, Array], Metrics]
 Objective = Callable[[nnx.Module, PyTree, Array], Metrics]
 
 
@@ -42,7 +42,9 @@ def gradient_step(objective: Objective) -> Step:
         model, optimizer = modules
 
         def loss(model: nnx.Module) -> tuple[Array, Metrics]:
-            metrics = objective(model, batch, rng_key)
+            metrics = scalars("objective", objective(model, batch, rng_key))
+            if "loss" not in metrics:
+                raise ValueError(f'objective: expected "loss" among its scalars, got {sorted(metrics)}')
             return metrics["loss"], metrics
 
         gradient, metrics = nnx.grad(loss, has_aux=True)(model)
@@ -53,10 +55,16 @@ def gradient_step(objective: Objective) -> Step:
 
 
 def evaluation_step(objective: Objective) -> Step:
-    """A step that updates nothing: the objective's scalars on the first of the modules, the model."""
+    """A step that updates nothing: the objective's scalars on the first of the modules, the model.
+
+    It works on a copy in evaluation mode (no dropout, batch normalisation by its running statistics): the
+    model keeps its mode and its statistics.
+    """
 
     def step(modules: tuple, batch: PyTree, rng_key: Array) -> Metrics:
-        return objective(modules[0], batch, rng_key)
+        model = nnx.merge(*nnx.split(modules[0]), copy=True)
+        model.eval()
+        return scalars("objective", objective(model, batch, rng_key))
 
     return step
 
@@ -94,7 +102,9 @@ def fit(
 
     Each epoch visits every example once, in an order drawn from fold_in(·, epoch); where `batch_size`
     does not divide the examples, the epoch's last minibatch is the smaller rest. A chunk of steps is
-    one compiled scan. After each the modules are written back: an interrupt leaves them usable.
+    one compiled scan. After each the modules are written back: an interrupt leaves them usable. What a step
+    captures (a number, an array, a global) is frozen when it is compiled: what changes belongs into
+    `modules`, or into a new step.
 
     Many seeds at once: with a vector of keys, one a seed, the modules carry a leading seed axis (made
     by `nnx.vmap`), each seed sees its own order, and every metric has a trailing seed axis. A seed that
@@ -113,47 +123,58 @@ def fit(
         Its key is the same each time, so that what changes is the model.
       validate_every: "epoch" or "chunk".
       checkpoint: a folder. What it holds of this very run is resumed from, to the bit; each
-        `checkpoint_every` epochs the run is saved there, atomically.
+        `checkpoint_every` epochs the run is saved there, atomically. It is of this very run where key, data,
+        sizes and the operations of `step` and `validate` are the same, their constants (a learning rate) included.
       sharding: how a minibatch lies on the devices, such as NamedSharding(mesh, P("data")). Weights and
         data are then replicated over the mesh.
       progress: show a progress bar.
 
     Raises:
-      TypeError, ValueError: an argument is not as above, or the data holds NaN or infinity.
+      TypeError, ValueError: an argument is not as above; the data holds NaN, infinity or what the device's
+        types cannot hold; the checkpoint is of another run, or of more epochs.
+      OSError: the checkpoint's folder cannot be written to.
       Diverged: a weight, or a scalar that the step returns, is no longer finite (with many seeds: in
-        all of them).
+        all of them). An infinity that a module held from the start, in a mask, does not count.
+      KeyboardInterrupt: of an interrupt, with the `history` so far.
     """
     rng_key = validation.random_key("rng_key", rng_key)
     epochs = validation.positive_int("epochs", epochs)
-    examples = _examples("data", data)
+    examples = validation.examples("data", data)
+    sharding = _automatic(sharding)
     batch_size = _batch_size(batch_size, examples, sharding)
     chunk_size = _chunk_size(chunk_size, examples // batch_size)
     _check_validation(validate, validation_data, validate_every)
-    _check_seeds(modules, rng_key)
+    _check_modules(modules, rng_key)
+    checkpoint_every = validation.positive_int("checkpoint_every", checkpoint_every)
 
-    saved = None
-    if checkpoint is not None:
-        watched = (validation_data, validate_every if validate is not None else "never")
-        identity = _identity(rng_key, data, modules, batch_size, chunk_size, watched)
-        saved = Checkpoint(
-            checkpoint, validation.positive_int("checkpoint_every", checkpoint_every), identity
-        )
     order_key, step_key, validation_key = _three_keys(rng_key)
     replicated = None if sharding is None else jax.sharding.NamedSharding(sharding.mesh, jax.P())
     data, validation_data, state = jax.device_put((data, validation_data, nnx.state(modules)), replicated)
     graphdef = nnx.graphdef(modules)
-    run = partial(_run_chunk, step, graphdef, sharding)
+    run = partial(run_steps, step, graphdef, sharding)
+    watch = partial(run_validation, validate, graphdef, data=validation_data, rng_key=validation_key)
+    if validate is not None:
+        jax.eval_shape(watch, state)  # a mistake in it shows now, not after the first epoch
 
-    history = History(-(-examples // batch_size))
-    first_epoch = 0
-    if saved is not None and (found := saved.latest(state)) is not None:
-        first_epoch, state, history = found
-        nnx.update(modules, state)
-    total = history.steps_per_epoch * max(epochs, first_epoch)
+    saved, history, first_epoch = None, History(-(-examples // batch_size)), 0
+    if checkpoint is not None:
+        sizes = {"batch_size": str(batch_size), "chunk_size": str(chunk_size)}
+        watched = (
+            (validate_every, fingerprint(validation_data), program(watch, state)) if validate else "never"
+        )
+        identity = {
+            **_identity(step, graphdef, state, data, batch_size, rng_key),
+            **sizes,
+            "validation": str(watched),
+        }
+        saved = Checkpoint(checkpoint, checkpoint_every, identity)
+        if (found := saved.latest(state)) is not None:
+            first_epoch, state, history = found
+            if first_epoch > epochs:
+                raise ValueError(f"epochs: expected at least the checkpoint's {first_epoch}, got {epochs}")
+            nnx.update(modules, state)
+    done, total = history.steps, history.steps_per_epoch * epochs
     started = time.perf_counter() - history.seconds
-
-    def record_validation() -> None:
-        history.append_validation(_validate(validate, graphdef, state, validation_data, validation_key))
 
     # TQDM_DISABLE in the environment silences the bar, unless `disable` is given: so only where it is meant.
     quiet = {} if progress else {"disable": True}
@@ -161,8 +182,9 @@ def fit(
         try:
             for epoch in range(first_epoch, epochs):
                 for indices in _minibatches(order_key, epoch, examples, batch_size, chunk_size):
-                    state, metrics, survived = _advance(run, state, data, indices, step_key, history)
+                    after, metrics, survived = _advance(run, state, data, indices, step_key, history)
                     history.append_training(metrics, survived)
+                    state, done = after, history.steps
                     nnx.update(modules, state)
                     history.seconds = time.perf_counter() - started
                     if not history.alive(rng_key.shape).any():
@@ -170,14 +192,16 @@ def fit(
                     bar.update(len(indices))
                     bar.set_postfix_str(history.latest())
                     if validate is not None and validate_every == "chunk":
-                        record_validation()
+                        history.append_validation(watch(state))
                 if validate is not None and validate_every == "epoch":
-                    record_validation()
+                    history.append_validation(watch(state))
                 if saved is not None:
                     saved.save(epoch + 1, state, history, last=epoch + 1 == epochs)
         except KeyboardInterrupt as interrupt:
             nnx.update(modules, state)  # it may have come while they were being written
-            interrupt.add_note(f"fit: the modules hold the state after step {history.steps} of {total}.")
+            history.truncate(done)
+            interrupt.history = history
+            interrupt.add_note(f"fit: the modules hold the state after step {done} of {total}.")
             raise
     history.seconds = time.perf_counter() - started
     return history
@@ -192,68 +216,6 @@ def select_seed(modules: PyTree, seed: int) -> PyTree:
     if not 0 <= operator.index(seed) < (count := seeds.pop()):
         raise ValueError(f"seed: expected 0 to {count - 1}, got {seed}")
     return nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf[seed], state))
-
-
-# ------------------------------------------------------------------------------- inside the scan
-
-
-def _one_step(step, graphdef, sharding, state, data, indices, rng_key):
-    """(state, minibatch) → (state, metrics), as a pure function."""
-    batch = jax.tree.map(lambda leaf: leaf[indices], data)
-    if sharding is not None:
-        batch = jax.lax.with_sharding_constraint(batch, sharding)
-    modules = nnx.merge(graphdef, state, copy=True)  # the step changes them in place
-    metrics = step(modules, batch, rng_key)
-    return nnx.state(modules), metrics
-
-
-@partial(jax.jit, static_argnames=("step", "graphdef", "sharding", "guarded"))
-def _run_chunk(step, graphdef, sharding, state, alive, data, indices, rng_key, first, *, guarded):
-    """Steps `first`, `first` + 1, … on the rows of `indices`, (steps, *seeds, batch), as one scan.
-
-    Returns the state, the metrics (steps, *seeds), and how many steps each seed survived, (*seeds).
-    Guarded, a seed that is not `alive` stands still, one that leaves the finite numbers stands still from
-    there, and its later metrics are NaN. That costs a copy of the weights a step; without it, a seed
-    that has left them somewhere in the chunk merely counts as having survived no step.
-    """
-
-    def one(carry, indices, rng_key, number):
-        state, alive = carry
-        rng_key = jax.random.fold_in(rng_key, number)
-        new, metrics = _one_step(step, graphdef, sharding, state, data, indices, rng_key)
-        if guarded:
-            metrics = jax.tree.map(lambda value: jnp.where(alive, value, jnp.nan), metrics)
-            alive = alive & _finite(new) & _finite(metrics)
-            new = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, state)
-        return (new, alive), (metrics, alive)
-
-    over_seeds = jax.vmap(one, in_axes=(0, 0, 0, None)) if rng_key.ndim else one
-
-    def body(carry, numbered):
-        indices, number = numbered
-        return over_seeds(carry, indices, rng_key, number)
-
-    numbers = first + jnp.arange(len(indices))
-    (state, _), (metrics, alive) = jax.lax.scan(body, (state, alive), (indices, numbers))
-    if guarded:
-        return state, metrics, alive.sum(axis=0)
-    finite = jax.vmap(_finite) if rng_key.ndim else _finite
-    by_seed = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, -1), metrics)
-    return state, metrics, jnp.where(finite((state, by_seed)), len(indices), 0)
-
-
-def _finite(tree: PyTree) -> Array:
-    """Whether every floating-point number in the tree is finite."""
-    numbers = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in numbers]))
-
-
-@partial(jax.jit, static_argnames=("validate", "graphdef"))
-def _validate(validate, graphdef, state, data, rng_key) -> Metrics:
-    def one(state, rng_key):
-        return validate(nnx.merge(graphdef, state), data, rng_key)
-
-    return (jax.vmap(one) if rng_key.ndim else one)(state, rng_key)
 
 
 # ------------------------------------------------------------------------------ around the scan
@@ -320,29 +282,12 @@ def _diverged(history: History) -> Diverged:
 # ---------------------------------------------------------------------- what comes in from outside
 
 
-def _examples(name: str, data: PyTree) -> int:
-    leaves = jax.tree.leaves(data)
-    if not leaves:
-        raise ValueError(f"{name}: expected arrays, got an empty pytree")
-    for leaf in leaves:
-        if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
-            raise TypeError(
-                f"{name}: expected a pytree of arrays, got one that holds a {type(leaf).__name__}"
-            )
-    lengths = {leaf.shape[0] if leaf.shape else None for leaf in leaves}
-    if len(lengths) != 1 or lengths & {None, 0}:
-        raise ValueError(f"{name}: expected arrays with one first axis of at least 1, got lengths {lengths}")
-    for leaf in leaves:
-        validation.finite(name, leaf)
-    return lengths.pop()
-
-
 def _batch_size(batch_size: int, examples: int, sharding) -> int:
     batch_size = validation.positive_int("batch_size", batch_size)
     if batch_size > examples:
         raise ValueError(f"batch_size: expected at most the {examples} examples, got {batch_size}")
     if sharding is not None:
-        devices = sharding.mesh.size
+        devices = _shares(sharding)
         if batch_size % devices or examples % batch_size % devices:
             raise ValueError(
                 f"batch_size: expected minibatches that {devices} devices share evenly, got "
@@ -365,28 +310,46 @@ def _check_validation(validate, validation_data, validate_every: str) -> None:
     if validate_every not in ("epoch", "chunk"):
         raise ValueError(f'validate_every: expected "epoch" or "chunk", got {validate_every!r}')
     if validation_data is not None:
-        _examples("validation_data", validation_data)
+        validation.examples("validation_data", validation_data)
 
 
-def _check_seeds(modules: tuple, rng_key: Array) -> None:
+def _automatic(sharding):
+    """The same sharding on automatic axes: `jax.make_mesh` makes explicit ones, which no constraint takes."""
+    if sharding is None:
+        return None
+    mesh = jax.sharding.Mesh(sharding.mesh.devices, sharding.mesh.axis_names)
+    return jax.sharding.NamedSharding(mesh, sharding.spec)
+
+
+def _shares(sharding) -> int:
+    """Into how many parts a minibatch's first axis is cut."""
+    axes = sharding.spec[0] if len(sharding.spec) else None
+    axes = (axes,) if isinstance(axes, str) else axes or ()
+    return math.prod(sharding.mesh.shape[axis] for axis in axes)
+
+
+def _check_modules(modules: tuple, rng_key: Array) -> None:
     if not isinstance(modules, tuple):
         raise TypeError(f"modules: expected a tuple such as (model, optimizer), got {type(modules).__name__}")
-    for leaf in jax.tree.leaves(nnx.state(modules)):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(nnx.state(modules)):
+        where = jax.tree_util.keystr(path)
         if rng_key.ndim and leaf.shape[:1] != rng_key.shape:
             raise ValueError(
                 f"modules: expected a leading axis of {rng_key.size} seeds, one a key of rng_key, in every "
-                f"array, got shape {leaf.shape}"
+                f"array, got shape {leaf.shape} in {where}"
             )
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and jnp.isnan(leaf).any():
+            raise ValueError(f"modules: expected numbers, got NaN in {where}")
 
 
-def _identity(rng_key, data, modules, batch_size, chunk_size, watched) -> dict[str, str]:
-    """What has to agree for a checkpoint to be of this very run."""
-    validation_data, validate_every = watched
+def _identity(step, graphdef, state, data, batch_size, rng_key) -> dict[str, str]:
+    """What has to agree for a checkpoint to be of this very run; the step, by all that it computes."""
+    one = partial(one_step, step, graphdef, None)
+    over_seeds = jax.vmap(one, in_axes=(0, None, 0, 0)) if rng_key.ndim else one
+    indices = jnp.zeros((*rng_key.shape, batch_size), int)
     return {
-        "rng_key": str(jax.random.key_data(rng_key).tolist()),
-        "batch_size": str(batch_size),
-        "chunk_size": str(chunk_size),
-        "data": Checkpoint.fingerprint(data),
-        "validation": f"{validate_every} on {Checkpoint.fingerprint(validation_data)}",
-        "modules": Checkpoint.fingerprint(jax.tree.map(jnp.shape, nnx.state(modules))),
+        "rng_key": f"{jax.random.key_impl(rng_key)} {jax.random.key_data(rng_key).tolist()}",
+        "modules": fingerprint(jax.tree.map(lambda leaf: f"{leaf.dtype}{leaf.shape}", state)),
+        "step": program(over_seeds, state, data, indices, rng_key),
+        "data": fingerprint(data),
     }

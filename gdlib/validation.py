@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 
 def positive_int(name: str, value: Any) -> int:
@@ -30,9 +31,11 @@ def random_key(name: str, value: Any) -> jax.Array:
 
 
 def finite(name: str, array: Any) -> None:
-    """Raise ValueError where a floating-point array holds NaN or an infinity."""
+    """Raise ValueError where a floating-point array holds NaN or an infinity; traced, it has no values yet."""
+    if isinstance(array, jax.core.Tracer):
+        return
     array = np.asarray(array)
-    if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+    if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
         bad = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity, first in row {bad}")
 
@@ -44,6 +47,49 @@ def within(name: str, array: Any, low: float | int, high: float | int) -> None:
         raise ValueError(
             f"{name}: expected values from {low:g} to {high:g}, got {array.min():g} to {array.max():g}"
         )
+
+
+def positions(name: str, labels: Any, count: int, classes: int) -> None:
+    """Raise TypeError or ValueError unless `labels` are `count` integers from 0 to `classes` − 1."""
+    labels = np.asarray(labels)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"{name}: expected integers, got {describe(labels)}")
+    if labels.shape != (count,):
+        raise ValueError(f"{name}: expected {count} of them, got shape {labels.shape}")
+    within(name, labels, 0, classes - 1)
+
+
+def examples(name: str, data: PyTree) -> int:
+    """How many examples a pytree of arrays holds along its one first axis.
+
+    Raises TypeError or ValueError where it holds none, what is no number, NaN or infinity, or numbers that
+    the device's types cannot hold (64 bits become 32, unless JAX is told otherwise).
+    """
+    leaves = jax.tree.leaves(data)
+    if not leaves:
+        raise ValueError(f"{name}: expected arrays, got an empty pytree")
+    for leaf in leaves:
+        if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+            raise TypeError(f"{name}: expected a pytree of arrays, got one that holds a {describe(leaf)}")
+    lengths = {leaf.shape[0] if leaf.shape else None for leaf in leaves}
+    if len(lengths) != 1 or lengths & {None, 0}:
+        raise ValueError(f"{name}: expected arrays with one first axis of at least 1, got lengths {lengths}")
+    for leaf in leaves:
+        finite(name, _on_the_device(name, leaf))
+    return lengths.pop()
+
+
+def _on_the_device(name: str, array: Any) -> np.ndarray:
+    """`array` in the type that it has once it is on the device."""
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.bool_, jnp.number)):
+        raise TypeError(f"{name}: expected numbers, got {describe(array)}")
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    array = np.asarray(array)
+    with np.errstate(over="ignore"):
+        held = array.astype(dtype, copy=False)
+    if np.issubdtype(dtype, np.integer) and (held != array).any():
+        raise ValueError(f"{name}: expected integers that fit {dtype}, got {array.min()} to {array.max()}")
+    return held
 
 
 def trailing_shape(name: str, array: Any, expected: tuple[int, ...]) -> None:

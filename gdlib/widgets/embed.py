@@ -93,13 +93,14 @@ def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -
       description: what a reader who sees or runs nothing is told.
     """
     here = files("gdlib.widgets")
-    text = json.dumps(payload, separators=(",", ":")).replace("</", "<\\/")
+    text = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
     identifier = f"{name}-{hashlib.sha256((body + text).encode()).hexdigest()[:10]}"
     script = (here / f"{name}.js").read_text("utf-8")
     block = (
         f'<div class="gdlib-widget" id="{identifier}" role="group" aria-label="{html.escape(description)}">'
         f"<style>{(here / 'widget.css').read_text('utf-8')}</style>{body}"
         f'<script type="application/json">{text}</script>'
-        f'<script>(function (root) {{\n{script}\n}})(document.getElementById("{identifier}"));</script></div>'
+        f"<script>(function (root) {{\nroot.dataset.started = true;\n{script}\n}})(document.querySelector("
+        f"'[id=\"{identifier}\"]:not([data-started])'));</script></div>"
     )
     return Widget(block, description)

@@ -46,7 +46,8 @@ def latent_plane(
         them with the weights of `layers`, (k, height · width). The page computes them too, and says how
         far it is off.
 
-    Raises ValueError where shapes do not fit, for labels outside the classes, NaN or infinity.
+    Raises ValueError where shapes do not fit, for labels outside the classes, NaN or infinity; TypeError for
+    labels that are no integers.
     """
     points, labels = np.asarray(points, np.float32), np.asarray(labels)
     codes, images = (np.asarray(array, np.float32) for array in probe)
@@ -60,13 +61,18 @@ def latent_plane(
         raise ValueError(
             f"layers: expected to lead from 2 to {height * width} numbers, got from {ends[0]} to {ends[1]}"
         )
-    if codes.ndim != 2 or codes.shape[1:] != (2,) or images.shape != (len(codes), height * width):
+    if (
+        codes.ndim != 2
+        or codes.shape[1:] != (2,)
+        or not len(codes)
+        or images.shape != (len(codes), height * width)
+    ):
         raise ValueError(
             f"probe: expected codes (k, 2) and images (k, {height * width}), got {codes.shape} and {images.shape}"
         )
     for name, array in {"points": points, "probe codes": codes, "probe images": images}.items():
         validation.finite(name, array)
-    validation.within("labels", labels, 0, len(classes) - 1)
+    validation.positions("labels", labels, len(points), len(classes))
     payload = {
         "layers": layers_packed(list(layers)),
         "points": packed(points),

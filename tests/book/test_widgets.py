@@ -139,6 +139,28 @@ def test_in_the_dark_its_text_stands_on_the_pages_own_ground(page, bases):
         assert set(grounds) == {"rgba(0, 0, 0, 0)"}
 
 
+def test_a_widget_shown_twice_works_twice_and_any_text_leaves_the_page_whole(page, tmp_path, made):
+    plane = made[0].read_text().split("</title>")[1]
+    question = widgets.quiz("?", {"yes": "</script><!--<script>", "no": "Because."}, right="no")._repr_html_()
+    path = tmp_path / "twice.html"
+    path.write_text(
+        '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>t</title>'
+        f"{plane}{plane}{question}{question}<p id='end'>end</p>"
+    )
+    page.goto(path.as_uri())
+    assert page.locator("#end").inner_text() == "end"
+    blocks = page.locator(".gdlib-widget").all()
+    for block in blocks[:2]:
+        block.locator(".gdlib-plane").press("ArrowRight")
+        page.wait_for_timeout(100)
+        assert "(0.10, 0.00)" in block.locator(".gdlib-says").inner_text()
+    blocks[2].get_by_label("yes").check()
+    blocks[3].get_by_label("no").check()
+    assert blocks[2].get_by_label("yes").is_checked()
+    assert blocks[2].locator(".gdlib-says").inner_text() == "✗ No. </script><!--<script>"
+    assert blocks[3].locator(".gdlib-says").inner_text() == "✓ Right. Because."
+
+
 def test_a_question_answers_by_keyboard_and_leaves_the_next_one_alone(page, tmp_path):
     questions = [widgets.quiz(f"{n}?", {"yes": "Why not.", "no": "Because."}, right="no") for n in "ab"]
     path = tmp_path / "quiz.html"

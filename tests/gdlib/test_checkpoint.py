@@ -8,11 +8,13 @@ import time
 
 import jax
 import numpy as np
+import optax
 import pytest
 from flax import nnx
-from toy import ADAM, DATA, EVALUATION, STEP, create, fit, fresh, weights
+from toy import ADAM, DATA, EVALUATION, STEP, create, fit, fresh, objective, weights
 
 from gdlib import train
+from gdlib.checkpoint import fingerprint
 
 EPOCHS = 40
 WATCHED = {"validate": EVALUATION, "validation_data": DATA}
@@ -144,6 +146,74 @@ def test_other_data_and_other_shapes_are_refused(tmp_path):
     model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match=r"another's: .*modules"):
         fit((model, nnx.Optimizer(model, ADAM, wrt=nnx.Param)), checkpoint=tmp_path)
+
+
+def with_optimizer(transformation):
+    model, _ = fresh()
+    return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+
+
+CAPTURED = np.array([1.0, 2.0, 3.0], np.float32)
+
+
+def weighted(weights):
+    def step(modules, batch, rng_key):
+        return STEP(modules, batch, rng_key) | {"weighted": jax.numpy.sum(batch.inputs @ weights)}
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"modules": with_optimizer(ADAM)}, {"modules": with_optimizer(optax.adam(2e-2))}),
+        ({"modules": with_optimizer(ADAM)}, {"modules": with_optimizer(optax.adam(1e-2, b2=0.9))}),
+        ({"step": weighted(CAPTURED)}, {"step": weighted(2 * CAPTURED)}),
+        ({"step": STEP}, {"step": train.gradient_step(lambda *args: {"loss": 2 * objective(*args)["loss"]})}),
+        (
+            WATCHED,
+            WATCHED | {"validate": train.evaluation_step(lambda *args: {"other": objective(*args)["loss"]})},
+        ),
+    ],
+    ids=["learning rate", "decay", "captured array", "objective", "validation"],
+)
+def test_another_experiment_in_the_same_folder_is_refused(tmp_path, before, after):
+    """Same key, data and shapes: what differs is only what a step computes."""
+    fit(**{"modules": fresh()} | before, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"got another's: (step|validation) "):
+        fit(**{"modules": fresh()} | after, checkpoint=tmp_path)
+
+
+def test_a_checkpoint_of_more_epochs_is_refused_and_kept(tmp_path):
+    modules = fresh()
+    fit(modules, epochs=3, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="epochs: expected at least the checkpoint's 3, got 2"):
+        fit(fresh(), epochs=2, checkpoint=tmp_path)
+    again = fresh(seed=1)
+    fit(again, epochs=3, checkpoint=tmp_path)
+    np.testing.assert_array_equal(weights(again), weights(modules))
+
+
+def test_a_fingerprint_tells_types_shapes_and_keys_apart():
+    zeros = np.zeros(4, np.float32)
+    trees = [
+        zeros,
+        zeros.astype(np.int32),
+        zeros.reshape(2, 2),
+        [zeros],
+        jax.random.key(0),
+        jax.random.key(1),
+    ]
+    assert len({fingerprint(tree) for tree in trees}) == len(trees)
+    assert fingerprint(zeros.copy()) == fingerprint(zeros)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_step(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    modules = fresh()
+    with pytest.raises(OSError, match=r"checkpoint: expected a folder to write to, got .*file"):
+        fit(modules, checkpoint=tmp_path / "file" / "run")
+    np.testing.assert_array_equal(weights(modules), weights(fresh()))
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

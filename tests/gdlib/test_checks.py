@@ -113,9 +113,44 @@ def test_bad_sides_are_named(left, right, message):
         checks.identity("eq:a", always(left), always(right), wrong={"w": always(jnp.zeros(1))})
 
 
+@pytest.mark.parametrize("side", [np.array([1 + 2j]), np.array(["1"]), np.array([None])])
+def test_a_side_that_is_not_of_real_numbers_is_refused(side):
+    """As float64, 1 + 2i would be 1: equations that differ in the imaginary part alone would pass."""
+    with pytest.raises(TypeError, match="left: expected real numbers, got an array of"):
+        checks.identity("eq:a", always(side), always(np.ones(1)), wrong={"w": always(np.zeros(1))})
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int32, np.float16, jnp.bfloat16])
+def test_sides_may_be_of_any_real_type(dtype):
+    ones = np.ones(3, dtype)
+    checks.identity("eq:a", always(ones), always(ones), wrong={"w": always(np.zeros(3))})
+
+
+def test_an_error_in_a_wrong_variant_names_it():
+    with pytest.raises(ValueError, match=r"eq:a, wrong variant “odd”: right: expected shape \(2,\)"):
+        checks.identity("eq:a", always(np.ones(2)), always(np.ones(2)), wrong={"odd": always(np.zeros(3))})
+
+
+@pytest.mark.parametrize("value", [jnp.inf, jnp.nan])
+def test_a_gap_that_is_no_number_anywhere_bounds_nothing(value):
+    with pytest.raises(ValueError, match="eq:b: expected a gap that is a number"):
+        checks.bound("eq:b", lambda x: value + 0 * x[0], np.ones((2, 1)), wrong={"w": lambda x: -x[0]})
+
+
+def test_a_bound_takes_integer_starts_and_names_empty_ones():
+    checks.bound("eq:b", lambda x: x[0] ** 2, np.array([[1], [2]]), wrong={"w": lambda x: x[0] ** 2 - 1})
+    with pytest.raises(ValueError, match=r"starts: expected shape \(n, d\), got \(0, 1\)"):
+        checks.bound("eq:b", lambda x: x[0] ** 2, np.ones((0, 1)), wrong={"w": lambda x: -x[0]})
+
+
 @pytest.mark.parametrize(
     ("draws", "message"),
-    [(np.ones(50), "at least 100"), (np.ones(200), "without spread"), (np.ones(()), "100")],
+    [
+        (np.ones(50), "at least 100"),
+        (np.ones(200), "without spread"),
+        (np.full(200, 0.1), "without spread"),  # whose deviation, by rounding, is 1e-17
+        (np.ones(()), "100"),
+    ],
 )
 def test_too_few_or_equal_samples_are_refused(draws, message):
     with pytest.raises(ValueError, match=message):

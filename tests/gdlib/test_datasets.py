@@ -69,6 +69,25 @@ def test_hold_out_refuses_to_empty_a_class():
         datasets.hold_out(toy(), 20)
 
 
+def test_hold_out_never_parts_two_copies_of_one_example():
+    data = toy()
+    twice = datasets.checked(
+        np.concatenate([data.inputs, data.inputs]), np.concatenate([data.labels, data.labels]), data.classes
+    )
+    with pytest.raises(
+        ValueError, match=r"dataset: expected distinct examples, got 3 that would stand on both"
+    ):
+        datasets.hold_out(twice, 5)  # of each class, two pairs and a half
+    rest, held = datasets.hold_out(twice, 4)
+    assert not {x.tobytes() for x in rest.inputs} & {x.tobytes() for x in held.inputs}
+
+
+def test_a_dataset_is_not_a_sequence():
+    """Through __getitem__ alone, Python would count positions for ever: JAX clamps those past the end."""
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(jax.tree.map(jax.numpy.asarray, toy()))
+
+
 def test_a_dataset_is_a_pytree_whose_minibatch_is_a_dataset():
     data = toy()
     batch = jax.tree.map(lambda leaf: leaf[:5], data)

@@ -25,6 +25,7 @@ def test_spread_is_the_mean_and_the_sample_deviation(values):
 
 def test_spread_prints_as_it_is_read():
     assert f"{evaluate.spread([1.0, 2.0, 3.0]):.1f}" == "2.0\u00a0±\u00a01.0"
+    assert str(evaluate.spread([1.0, 2.0, 3.0])) == "2.0\u00a0±\u00a01.0"
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [[1.0, 2.0]]])
@@ -92,3 +93,9 @@ def test_a_unit_is_active_where_its_mean_moves():
     mean = jnp.stack([jnp.linspace(-1, 1, 100), jnp.full(100, 3.0), 0.05 * jnp.linspace(-1, 1, 100)], axis=1)
     assert evaluate.active_units(mean) == 1
     assert evaluate.active_units(mean, threshold=1e-4) == 2
+    assert jax.jit(evaluate.active_units)(mean) == 1
+
+
+def test_no_unit_of_a_diverged_model_is_called_dead():
+    with pytest.raises(ValueError, match=r"mean: expected finite numbers.*row 2"):
+        evaluate.active_units(jnp.zeros((4, 2)).at[2].set(jnp.nan))

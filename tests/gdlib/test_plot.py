@@ -51,6 +51,17 @@ def test_a_curve_over_seeds_shows_their_mean_and_their_range():
     assert axis.get_ylabel() == "nats"
 
 
+def test_a_seed_that_diverged_leaves_the_others_their_mean():
+    curve = np.array([[1.0, 3.0, 5.0], [0.0, 4.0, np.nan]])
+    (axis,) = plot.learning_curve([1, 2], {"a": curve}, y_label="nats").axes
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), [3, 2])
+
+
+def test_a_class_whose_name_is_no_letter_or_digit_is_a_dot():
+    figure = plot.latent_map(np.zeros((3, 2)), np.arange(3), ("7", "$", "é"))
+    figure.savefig(io.BytesIO(), format="svg")
+
+
 def test_points_are_drawn_as_the_digit_they_are():
     figure = plot.latent_map(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([1, 0]), ("0", "1"))
     zeros, ones = figure.axes[0].collections
@@ -70,6 +81,15 @@ def test_points_are_drawn_as_the_digit_they_are():
             r"rows\['a'\]: expected values from 0 to 1",
         ),
         (lambda: plot.image_rows({}), "rows: expected"),
+        (lambda: plot.image_rows({"a": np.zeros((3, 4, 5, 3))}), r"rows: expected.*\(3, 4, 5, 3\)"),
+        (lambda: plot.image_rows({"a": np.zeros((0, 4, 5, 1))}), "rows: expected"),
+        (lambda: plot.image_grid(np.zeros((3, 4, 4, 3)), 3), r"images: expected.*\(3, 4, 4, 3\)"),
+        (lambda: plot.image_grid(np.zeros((0, 4, 4, 1)), 3), "images: expected"),
+        (
+            lambda: plot.latent_map(np.zeros((2, 2)), np.array([0, 2]), ("a", "b")),
+            "labels: expected values from 0 to 1",
+        ),
+        (lambda: plot.latent_map(np.zeros((2, 2)), np.zeros(3, int), ("a",)), "labels: expected 2 of them"),
         (lambda: plot.image_grid(np.zeros((5, 4, 4, 1)), 3), "n a multiple of 3"),
         (lambda: plot.image_grid(np.full((3, 4, 4, 1), np.nan), 3), "images: expected values from 0 to 1"),
         (

@@ -20,6 +20,14 @@ np.testing.assert_allclose(alone.train["loss"], shared.train["loss"], rtol=1e-4)
 np.testing.assert_allclose(weights(one), weights(two), rtol=1e-3, atol=1e-5)
 with pytest.raises(ValueError, match="2 devices share evenly"):
     train.fit(STEP, one, DATA, jax.random.key(0), sharding=sharding, **options | {"batch_size": 15})
+
+# jax.make_mesh makes explicit axes; and a mesh may have an axis that no minibatch is cut along.
+for shape, names in [((2,), ("data",)), ((1, 2), ("data", "model"))]:
+    three = fresh()
+    sharding = jax.sharding.NamedSharding(jax.make_mesh(shape, names), jax.P("data"))
+    batch_size = 20 if shape == (2,) else 25
+    train.fit(STEP, three, DATA, jax.random.key(0), sharding=sharding, **options | {"batch_size": batch_size})
+    assert np.isfinite(weights(three)).all()
 """
 
 

@@ -23,7 +23,8 @@ ALLOWED = {
     "objectives": {"distributions", "layers"},
     "evaluate": {"distributions", "layers"},
     "checkpoint": {"history"},
-    "train": {"checkpoint", "history", "datasets"},
+    "chunk": set(),
+    "train": {"checkpoint", "chunk", "history", "datasets"},
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from toy import DATA, EVALUATION, INPUTS, STEP, create, fit, fresh, objective, weights
+from toy import ADAM, DATA, EVALUATION, INPUTS, STEP, create, fit, fresh, objective, weights
 
 from gdlib import train
 
@@ -93,11 +93,11 @@ def test_same_seed_same_bits():
 
 def test_a_rest_is_compiled_once_and_a_second_fit_not_at_all():
     step = train.gradient_step(objective)
-    before = train._run_chunk._cache_size()
+    before = train.run_steps._cache_size()
     fit(fresh(), step=step, epochs=4, batch_size=20)
-    assert train._run_chunk._cache_size() == before + 2  # the full minibatches, and the rest of ten
+    assert train.run_steps._cache_size() == before + 2  # the full minibatches, and the rest of ten
     fit(fresh(1), step=step, epochs=2, batch_size=20)
-    assert train._run_chunk._cache_size() == before + 2
+    assert train.run_steps._cache_size() == before + 2
 
 
 def test_validation_is_by_epoch_or_by_chunk_and_changes_nothing():
@@ -197,7 +197,7 @@ def test_when_every_seed_diverges_fit_says_so():
 
 def test_an_interrupt_leaves_the_state_of_the_last_chunk(monkeypatch):
     modules, expected = fresh(), fresh()
-    run, calls = train._run_chunk, []
+    run, calls = train.run_steps, []
 
     def interrupted(*arguments, **options):
         calls.append(1)
@@ -205,10 +205,11 @@ def test_an_interrupt_leaves_the_state_of_the_last_chunk(monkeypatch):
             raise KeyboardInterrupt
         return run(*arguments, **options)
 
-    monkeypatch.setattr(train, "_run_chunk", interrupted)
+    monkeypatch.setattr(train, "run_steps", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         fit(modules)
     assert "after step 10 of 15" in caught.value.__notes__[0]
+    assert caught.value.history.steps == 10
     monkeypatch.undo()
     fit(expected, epochs=2)
     np.testing.assert_array_equal(weights(modules), weights(expected))
@@ -230,6 +231,26 @@ def test_an_interrupt_while_the_modules_are_written_leaves_them_whole(monkeypatc
     monkeypatch.undo()
     assert "after step 10 of 15" in caught.value.__notes__[0]
     fit(expected, epochs=2)
+    np.testing.assert_array_equal(weights(modules), weights(expected))
+
+
+def test_an_interrupt_between_metrics_and_state_counts_the_steps_that_the_modules_made(monkeypatch):
+    modules, expected = fresh(), fresh()
+    append, calls = train.History.append_training, []
+
+    def interrupted(*arguments):
+        append(*arguments)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.History, "append_training", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit(modules)
+    monkeypatch.undo()
+    assert "after step 5 of 15" in caught.value.__notes__[0]
+    assert caught.value.history.steps == 5
+    fit(expected, epochs=1)
     np.testing.assert_array_equal(weights(modules), weights(expected))
 
 
@@ -273,6 +294,104 @@ def test_bad_arguments_are_named(untyped, options, error, message):
 def test_bad_data_is_named(data, error, message):
     with pytest.raises(error, match=message):
         train.fit(STEP, fresh(), data, jax.random.key(0), epochs=1, batch_size=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "message"),
+    [
+        (None, TypeError, "expected it to return a dict of scalars, got None"),
+        ({}, TypeError, "expected it to return a dict of scalars"),
+        ({"loss": jnp.zeros(3)}, ValueError, r"expected scalars, got 'loss' of shape \(3,\)"),
+        ({"loss": "small"}, TypeError, "expected scalars, got 'loss' of type str"),
+        ({"nll": jnp.zeros(())}, ValueError, "expected \"loss\" among its scalars, got \\['nll'\\]"),
+    ],
+)
+def test_what_an_objective_returns_is_a_dict_of_scalars_with_a_loss(untyped, metrics, error, message):
+    with pytest.raises(error, match="objective: " + message):
+        fit(fresh(), step=train.gradient_step(lambda model, batch, rng_key: metrics))
+
+
+@pytest.mark.parametrize("name", ["step", "validate"])
+def test_what_a_step_returns_is_a_dict_of_scalars(untyped, name):
+    options = {name: lambda modules, batch, rng_key: {"loss": jnp.zeros(2)}}
+    data = DATA if name == "validate" else None
+    with pytest.raises(ValueError, match=rf"{name}: expected scalars, got 'loss' of shape \(2,\)"):
+        fit(fresh(), validation_data=data, **options)
+
+
+def test_a_step_may_return_numbers_and_must_return_the_same_names():
+    history = fit(fresh(), step=lambda modules, batch, rng_key: {"loss": 1, "rate": 0.5})
+    assert (history.train["rate"] == 0.5).all()
+    by_size = train.gradient_step(lambda model, batch, rng_key: objective(model, batch, rng_key) | (
+        {"rest": 0.0} if len(batch) == 10 else {}
+    ))  # fmt: skip
+    with pytest.raises(ValueError, match=r"step: expected the scalars \['grad_norm', 'loss'\] each time"):
+        fit(fresh(), step=by_size, batch_size=20)
+
+
+def test_a_mistake_in_validation_shows_before_the_first_step():
+    def wrong(modules, batch, rng_key):
+        raise ValueError("no such thing")
+
+    modules, untouched = fresh(), fresh()
+    with pytest.raises(ValueError, match="no such thing"):
+        fit(modules, validate=wrong, validation_data=DATA)
+    np.testing.assert_array_equal(weights(modules), weights(untouched))
+
+
+def test_evaluation_is_without_dropout_and_leaves_mode_and_statistics_alone():
+    class Noisy(nnx.Module):
+        def __init__(self):
+            self.norm = nnx.BatchNorm(3, rngs=nnx.Rngs(0))
+            self.drop = nnx.Dropout(0.5, rngs=nnx.Rngs(1))
+
+        def __call__(self, x):
+            return self.drop(self.norm(x))
+
+    model = Noisy()
+    statistics = model.norm.mean[...].copy()
+    evaluate = train.evaluation_step(lambda model, batch, rng_key: {"loss": jnp.mean(model(batch))})
+    found = evaluate((model,), jnp.asarray(INPUTS), jax.random.key(0))["loss"]
+    np.testing.assert_allclose(found, INPUTS.mean() / np.sqrt(1 + 1e-5), rtol=1e-4)  # mean 0, variance 1
+    np.testing.assert_array_equal(model.norm.mean[...], statistics)
+    assert not model.drop.deterministic
+
+
+class Masked(nnx.Module):
+    """A line whose inputs are let through where a mask holds 0, and not where it holds −∞."""
+
+    def __init__(self):
+        self.line = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
+        self.mask = nnx.Variable(jnp.array([0.0, 0.0, -jnp.inf]))
+
+    def __call__(self, x):
+        return self.line(x * jnp.exp(self.mask[...]))
+
+
+def test_an_infinity_that_a_module_holds_is_no_divergence():
+    model = Masked()
+    history = fit((model, nnx.Optimizer(model, ADAM, wrt=nnx.Param)))
+    assert history.steps == 15
+    assert not history.diverged
+
+
+def test_a_number_that_becomes_infinite_is_one():
+    def step(modules, batch, rng_key):
+        modules[0].bias[...] = modules[0].bias[...] * 1e20
+        return {"loss": jnp.zeros(())}
+
+    model = nnx.Linear(3, 1, rngs=nnx.Rngs(0))
+    model.bias[...] = jnp.ones(1)
+    with pytest.raises(train.Diverged, match="step 1 "):
+        fit((model,), step=step)
+    assert model.bias[...] == pytest.approx(1e20)
+
+
+def test_weights_that_are_nan_from_the_start_are_named():
+    modules = fresh()
+    modules[0].bias[...] = jnp.array([jnp.nan])
+    with pytest.raises(ValueError, match=r"modules: expected numbers, got NaN in \[0\]\['bias'\]"):
+        fit(modules)
 
 
 def test_modules_must_be_a_tuple(untyped):

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +51,47 @@ def test_within_refuses_nan_and_names_the_range():
     for bad in (1.5, -0.1, np.nan):
         with pytest.raises(ValueError, match="x: expected values from 0 to 1"):
             validation.within("x", np.array([0.5, bad]), 0, 1)
+
+
+def test_finite_looks_at_every_floating_type_and_at_nothing_that_is_traced():
+    with pytest.raises(ValueError, match="x: expected finite numbers"):
+        validation.finite("x", jnp.array([1.0, jnp.nan], jnp.bfloat16))
+    jax.jit(lambda x: validation.finite("x", x))(jnp.array([jnp.nan]))
+
+
+def test_positions_are_integers_one_an_example_and_inside_the_classes():
+    validation.positions("labels", np.array([0, 2]), 2, 3)
+    with pytest.raises(TypeError, match="labels: expected integers"):
+        validation.positions("labels", np.array([0.0, 1.0]), 2, 3)
+    with pytest.raises(ValueError, match=r"labels: expected 2 of them, got shape \(3,\)"):
+        validation.positions("labels", np.zeros(3, int), 2, 3)
+    with pytest.raises(ValueError, match="labels: expected values from 0 to 2, got 0 to 3"):
+        validation.positions("labels", np.array([0, 3]), 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([2**31]), "expected integers that fit int32, got 2147483648 to 2147483648"),
+        (np.array([1e39]), "expected finite numbers.*row 0"),
+        (jnp.array([1.0, jnp.nan], jnp.bfloat16), "expected finite numbers.*row 1"),
+    ],
+)
+def test_examples_that_the_device_cannot_hold_are_named(array, message):
+    """On the device they would change without a word: 2³¹ into −2³¹, 10³⁹ into infinity."""
+    with pytest.raises(ValueError, match=f"data: {message}"):
+        validation.examples("data", array)
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None])])
+def test_examples_that_are_no_numbers_are_named(array):
+    with pytest.raises(TypeError, match="data: expected numbers"):
+        validation.examples("data", array)
+
+
+def test_examples_counts_whatever_the_device_can_hold():
+    tree = {"a": np.arange(3), "b": np.full((3, 2), 1e30), "c": np.zeros(3, bool), "d": np.zeros(3, np.uint8)}
+    assert validation.examples("data", tree) == 3
 
 
 def test_trailing_shape_names_both_shapes():

@@ -78,12 +78,18 @@ def test_in_plain_text_it_says_what_it_shows():
             "layers: expected each to take what the one before gives",
         ),
         ({"probe": (np.zeros((1, 2)), np.zeros((1, 11)))}, "probe: expected codes"),
+        ({"probe": (np.zeros((0, 2)), np.zeros((0, 12)))}, "probe: expected codes"),
         ({"probe": (np.zeros((1, 2)), np.full((1, 12), np.inf))}, "probe images: expected finite"),
     ],
 )
 def test_what_makes_no_widget_is_named(changed, message):
     with pytest.raises(ValueError, match=message):
         plane(**changed)
+
+
+def test_labels_that_are_no_integers_are_refused():
+    with pytest.raises(TypeError, match="labels: expected integers, got an array of float64"):
+        plane(labels=LABELS + 0.5)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,9 @@ def test_a_question_without_a_choice_or_without_its_answer_is_named():
 
 
 def test_a_question_may_hold_any_character():
-    block = widgets.quiz("p < q & r?", {"<b>": "</script>", "no": ""}, right="no")._repr_html_()
+    says = "</script><!--<script>"  # after such a comment a page would look for the end of two scripts
+    block = widgets.quiz("p < q & r?", {"<b>": says, "no": ""}, right="no")._repr_html_()
     assert "<legend>p &lt; q &amp; r?</legend>" in block
     assert "&lt;b&gt;" in block
     assert block.count("</script>") == 2
+    assert "<!--" not in block
