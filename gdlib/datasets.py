@@ -127,6 +127,32 @@ def mnist_5000() -> tuple[Dataset, Dataset]:
     return hold_out(images(pixels.reshape(-1, 28, 28), labels, DIGITS), per_class=100)
 
 
+def ring(modes: int = 8, radius: float = 1.0) -> np.ndarray:
+    """`modes` points evenly on a circle, (modes, 2) float32: means for `gaussian_mixture`."""
+    angles = 2 * np.pi * np.arange(validation.positive_int("modes", modes)) / modes
+    return (radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
+
+
+def gaussian_mixture(rng_key: jax.Array, n: int, means: ArrayLike, scale: float) -> Dataset:
+    """`n` draws from Gaussians N(meanᵢ, scale² I), each as probable as the others; labels say which.
+
+    Args:
+      rng_key: what the draws depend on.
+      n: how many.
+      means: (modes, d).
+      scale: the standard deviation in every direction, at least 0.
+    """
+    n, means = validation.positive_int("n", n), np.asarray(means, np.float32)
+    if means.ndim != 2 or not means.size:
+        raise ValueError(f"means: expected shape (modes, d), got {means.shape}")
+    validation.finite("means", means)
+    validation.within("scale", scale, 0, np.inf)
+    mode_key, noise_key = jax.random.split(validation.random_key("rng_key", rng_key))
+    labels = jax.random.randint(mode_key, (n,), 0, len(means))
+    noise = jax.random.normal(noise_key, (n, means.shape[1]))
+    return checked(means[labels] + scale * noise, labels, tuple(map(str, range(len(means)))))
+
+
 IDX_FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),

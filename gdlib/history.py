@@ -53,9 +53,9 @@ class History:
         return whole.reshape(epochs, self.steps_per_epoch, *self.seeds).mean(axis=1)
 
     def latest(self) -> str:
-        """The last step's loss (the mean over seeds that are finite) for a progress bar."""
-        loss = self.train.get("loss")
-        return "" if loss is None else f"loss {np.nanmean(loss[-1]):.4g}"
+        """The last step's losses (each the mean over seeds that are finite) for a progress bar."""
+        losses = {name: rows[-1] for name, rows in self.train.items() if name.endswith("loss")}
+        return ", ".join(f"{name} {np.nanmean(last):.4g}" for name, last in losses.items())
 
     def alive(self, seeds: tuple[int, ...]) -> np.ndarray:
         """Which runs have not diverged, a boolean array of shape `seeds`."""

@@ -71,3 +71,71 @@ def _log_likelihood(model: LatentModel, images: Array, latent: Array) -> Float[A
     batch, *image_shape = images.shape
     flat = (batch, math.prod(image_shape))
     return bernoulli_log_prob(images.reshape(flat), model.decode(latent).reshape(flat))
+
+
+# --------------------------------------------------------------------- two players, on logits l = log D/(1 − D)
+
+
+def discriminator_loss(
+    real_logits: Float[Array, " batch"], fake_logits: Float[Array, " batch"]
+) -> Float[Array, " batch"]:
+    """−log D(x) − log(1 − D(G(z))) = softplus(−l(x)) + softplus(l(G(z))): a pair's cross-entropy.
+
+    Reference: Goodfellow et al. (2014).
+    """
+    return jax.nn.softplus(-real_logits) + jax.nn.softplus(fake_logits)
+
+
+def minimax_generator_loss(fake_logits: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """log(1 − D(G(z))) = −softplus(l(G(z))): the other side of the discriminator's loss.
+
+    Its gradient in the logit is −D(G(z)): next to nothing where the discriminator is sure of a fake.
+    Reference: Goodfellow et al. (2014).
+    """
+    return -jax.nn.softplus(fake_logits)
+
+
+def generator_loss(fake_logits: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """−log D(G(z)) = softplus(−l(G(z))): the non-saturating loss, with gradient D(G(z)) − 1 in the logit.
+
+    Reference: Goodfellow et al. (2014).
+    """
+    return jax.nn.softplus(-fake_logits)
+
+
+def wasserstein_critic_loss(
+    real_scores: Float[Array, " batch"], fake_scores: Float[Array, " batch"]
+) -> Float[Array, " batch"]:
+    """f(G(z)) − f(x). Over all f of slope at most 1 the smallest mean is −W₁: it takes a penalty to stay there.
+
+    Reference: Arjovsky, Chintala & Bottou (2017).
+    """
+    return fake_scores - real_scores
+
+
+def wasserstein_generator_loss(fake_scores: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """−f(G(z)). Reference: Arjovsky, Chintala & Bottou (2017)."""
+    return -fake_scores
+
+
+def _squared_slopes(function, points: Array) -> Float[Array, " batch"]:
+    """|∇f|² at each point, for an f that judges each example by itself."""
+    slopes = jax.grad(lambda points: jnp.sum(function(points)))(points)
+    return jnp.sum(slopes.reshape(len(points), -1) ** 2, axis=-1)
+
+
+def r1_penalty(discriminator, real: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
+    """½ |∇ₓ l(x)|² at real examples. Reference: Mescheder, Geiger & Nowozin (2018)."""
+    return 0.5 * _squared_slopes(discriminator, real)
+
+
+def gradient_penalty(
+    critic, real: Float[Array, "batch ..."], fake: Float[Array, "batch ..."], rng_key: Key[Array, ""]
+) -> Float[Array, " batch"]:
+    """(|∇f| − 1)² at a point drawn uniformly between each real example and its fake.
+
+    Reference: Gulrajani et al. (2017).
+    """
+    share = jax.random.uniform(rng_key, (len(real), *[1] * (real.ndim - 1)))
+    squares = _squared_slopes(critic, share * real + (1 - share) * fake)
+    return (jnp.sqrt(squares + 1e-12) - 1) ** 2  # the root's slope at 0 is infinite

@@ -27,6 +27,7 @@ from gdlib.chunk import Metrics, Step, one_step, run_steps, run_validation, scal
 from gdlib.history import History
 
 Objective = Callable[[nnx.Module, PyTree, Array], Metrics]
+Game = Callable[[nnx.Module, nnx.Module, PyTree, Array], Metrics]
 
 
 def gradient_step(objective: Objective) -> Step:
@@ -42,10 +43,7 @@ def gradient_step(objective: Objective) -> Step:
         model, optimizer = modules
 
         def loss(model: nnx.Module) -> tuple[Array, Metrics]:
-            metrics = scalars("objective", objective(model, batch, rng_key))
-            if "loss" not in metrics:
-                raise ValueError(f'objective: expected "loss" among its scalars, got {sorted(metrics)}')
-            return metrics["loss"], metrics
+            return _loss_and_scalars(objective(model, batch, rng_key))
 
         gradient, metrics = nnx.grad(loss, has_aux=True)(model)
         optimizer.update(model, gradient)
@@ -67,6 +65,63 @@ def evaluation_step(objective: Objective) -> Step:
         return scalars("objective", objective(model, batch, rng_key))
 
     return step
+
+
+def adversarial_step(
+    discriminator_objective: Game, generator_objective: Game, *, critic_steps: int = 1
+) -> Step:
+    """A step for `modules = (gan, generator_optimizer, discriminator_optimizer)`: each player in its turn.
+
+    The minibatch is cut into `critic_steps` parts. The discriminator makes an update on each of them, and
+    then the generator makes one. Each is down the gradient of its own loss in its own weights alone.
+
+    Args:
+      discriminator_objective, generator_objective: `objective(generator, discriminator, batch, rng_key) ->
+        dict of scalars` with a "loss".
+      critic_steps: updates of the discriminator for each of the generator.
+
+    The step returns the scalars of both at their last update, and the norms of their gradients, each name
+    led by "generator_" or "discriminator_". Raises ValueError where `critic_steps` does not divide a minibatch.
+    """
+    critic_steps = validation.positive_int("critic_steps", critic_steps)
+
+    def update(objective, argument, gan, optimizer, batch, rng_key) -> Metrics:
+        def loss(generator: nnx.Module, discriminator: nnx.Module) -> tuple[Array, Metrics]:
+            return _loss_and_scalars(objective(generator, discriminator, batch, rng_key))
+
+        players = (gan.generator, gan.discriminator)
+        gradient, metrics = nnx.grad(loss, argnums=argument, has_aux=True)(*players)
+        optimizer.update(players[argument], gradient)
+        return {**metrics, "grad_norm": optax.tree.norm(gradient)}
+
+    def step(modules: tuple, batch: PyTree, rng_key: Array) -> Metrics:
+        gan, generator_optimizer, discriminator_optimizer = modules
+        *critic_keys, generator_key = jax.random.split(rng_key, critic_steps + 1)
+        for key, part in zip(critic_keys, _parts(batch, critic_steps), strict=True):
+            judged = update(discriminator_objective, 1, gan, discriminator_optimizer, part, key)
+        made = update(generator_objective, 0, gan, generator_optimizer, part, generator_key)
+        named = {"discriminator": judged, "generator": made}
+        return {f"{player}_{name}": v for player, scalars in named.items() for name, v in scalars.items()}
+
+    return step
+
+
+def _loss_and_scalars(metrics: Metrics) -> tuple[Array, Metrics]:
+    metrics = scalars("objective", metrics)
+    if "loss" not in metrics:
+        raise ValueError(f'objective: expected "loss" among its scalars, got {sorted(metrics)}')
+    return metrics["loss"], metrics
+
+
+def _parts(batch: PyTree, count: int) -> list[PyTree]:
+    """The minibatch cut along its first axis."""
+    size = len(jax.tree.leaves(batch)[0])
+    if size % count:
+        raise ValueError(
+            f"critic_steps: expected a divisor of every minibatch, got {count} for one of {size}"
+        )
+    width = size // count
+    return [jax.tree.map(lambda leaf, i=i: leaf[i * width : (i + 1) * width], batch) for i in range(count)]
 
 
 class Diverged(FloatingPointError):

@@ -86,3 +86,74 @@ def test_log_weights_average_to_the_elbo_and_their_exponentials_to_the_evidence(
     assert abs(weights.mean() - elbo.mean()) < 5 * np.hypot(weights.std(), elbo.std()) / np.sqrt(n)
     # p(x = 1) = E[sigmoid(z)] under the prior is ½, by symmetry
     assert abs(np.exp(weights).mean() - 0.5) < 5 * np.exp(weights).std() / np.sqrt(n)
+
+
+LOGITS = jnp.array([-30.0, -2.0, 0.0, 1.5, 30.0])
+
+
+def test_the_players_losses_are_their_formulas():
+    d = 1 / (1 + np.exp(-np.asarray(LOGITS, np.float64)))
+    inner = slice(1, 4)  # where the formula itself can be computed
+    expected = -np.log(d[inner]) - np.log(1 - d[inner][::-1])
+    np.testing.assert_allclose(
+        objectives.discriminator_loss(LOGITS, LOGITS[::-1])[inner], expected, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        objectives.minimax_generator_loss(LOGITS)[inner], np.log(1 - d[inner]), rtol=1e-5
+    )
+    np.testing.assert_allclose(objectives.generator_loss(LOGITS)[inner], -np.log(d[inner]), rtol=1e-5)
+    for loss in (objectives.minimax_generator_loss, objectives.generator_loss):
+        assert jnp.isfinite(loss(LOGITS)).all()
+
+
+def test_one_generator_loss_saturates_where_the_other_pulls_most():
+    slopes = [
+        jax.grad(lambda logits, loss=loss: jnp.sum(loss(logits)))(LOGITS)
+        for loss in (objectives.minimax_generator_loss, objectives.generator_loss)
+    ]
+    d = jax.nn.sigmoid(LOGITS)
+    np.testing.assert_allclose(slopes[0], -d, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(slopes[1], d - 1, rtol=1e-5, atol=1e-12)
+
+
+def test_the_critics_losses_are_a_difference_of_scores():
+    real, fake = jnp.array([3.0, 1.0]), jnp.array([0.5, 2.0])
+    np.testing.assert_allclose(objectives.wasserstein_critic_loss(real, fake), [-2.5, 1.0])
+    np.testing.assert_allclose(objectives.wasserstein_generator_loss(fake), [-0.5, -2.0])
+
+
+def test_penalties_on_a_plane_of_known_slope():
+    slope = jnp.array([3.0, 4.0])  # of norm 5
+
+    def plane(x):
+        return x @ slope
+
+    points = jax.random.normal(jax.random.key(0), (7, 2))
+    np.testing.assert_allclose(objectives.r1_penalty(plane, points), 12.5, rtol=1e-5)
+    penalty = objectives.gradient_penalty(plane, points, -points, jax.random.key(1))
+    np.testing.assert_allclose(penalty, 16.0, rtol=1e-5)
+
+
+def test_the_gradient_penalty_looks_between_and_can_be_differentiated_where_the_slope_is_zero():
+    seen = []
+
+    def function(x):
+        seen.append(x)
+        return jnp.zeros(len(x)) + 0 * x.sum(axis=1)
+
+    real, fake = jnp.zeros((1000, 1)), jnp.ones((1000, 1))
+    penalty = objectives.gradient_penalty(function, real, fake, jax.random.key(0))
+    np.testing.assert_allclose(penalty, 1.0, rtol=1e-4)
+
+    def scaled(weight):
+        return jnp.mean(
+            objectives.gradient_penalty(lambda x: weight * x[:, 0], real, fake, jax.random.key(0))
+        )
+
+    assert jnp.isfinite(jax.grad(scaled)(0.0))
+    np.testing.assert_allclose(jax.grad(scaled)(3.0), 2 * (3 - 1), rtol=1e-4)
+
+
+def test_r1_is_larger_where_the_function_is_steeper():
+    points = jnp.array([[0.0], [1.0], [2.0]])
+    np.testing.assert_allclose(objectives.r1_penalty(lambda x: x[:, 0] ** 2, points), [0, 2, 8])

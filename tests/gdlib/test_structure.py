@@ -19,6 +19,7 @@ ALLOWED = {
     "plot": set(),
     "widgets": {"widgets"},
     "datasets": set(),
+    "layers": set(),
     "models": {"distributions", "layers"},
     "objectives": {"distributions", "layers"},
     "evaluate": {"distributions", "layers"},

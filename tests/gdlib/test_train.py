@@ -296,6 +296,86 @@ def test_bad_data_is_named(data, error, message):
         train.fit(STEP, fresh(), data, jax.random.key(0), epochs=1, batch_size=1, progress=False)
 
 
+class Pair(nnx.Module):
+    """Two lines that play against each other."""
+
+    def __init__(self, rng_key):
+        rngs = nnx.Rngs(rng_key)
+        self.generator, self.discriminator = nnx.Linear(3, 3, rngs=rngs), nnx.Linear(3, 1, rngs=rngs)
+
+
+def players(seed=0):
+    pair = Pair(jax.random.key(seed))
+    sgd = optax.sgd(0.1)
+    own = (nnx.Optimizer(player, sgd, wrt=nnx.Param) for player in (pair.generator, pair.discriminator))
+    return (pair, *own)
+
+
+def discriminator_objective(generator, discriminator, batch, rng_key):
+    fake = generator(jax.random.normal(rng_key, batch.inputs.shape))
+    return {"loss": jnp.mean(discriminator(fake)) - jnp.mean(discriminator(batch.inputs)), "size": len(fake)}
+
+
+def generator_objective(generator, discriminator, batch, rng_key):
+    fake = generator(jax.random.normal(rng_key, batch.inputs.shape))
+    return {"loss": -jnp.mean(discriminator(fake))}
+
+
+def test_in_a_game_each_player_descends_its_own_loss_in_its_turn():
+    step = train.adversarial_step(discriminator_objective, generator_objective, critic_steps=2)
+    pair, *optimizers = players()
+    expected = Pair(jax.random.key(0))
+    keys = jax.random.split(jax.random.key(3), 3)
+    batch = DATA[:10]
+    metrics = step((pair, *optimizers), batch, jax.random.key(3))
+
+    for key, part in zip(keys[:2], (batch[:5], batch[5:]), strict=True):
+        slope = nnx.grad(
+            lambda d, k=key, p=part: discriminator_objective(expected.generator, d, p, k)["loss"]
+        )(expected.discriminator)
+        judged = discriminator_objective(expected.generator, expected.discriminator, part, key)["loss"]
+        for name in ("kernel", "bias"):
+            weight = getattr(expected.discriminator, name)
+            weight[...] = weight[...] - 0.1 * slope[name][...]
+    slope = nnx.grad(lambda g: generator_objective(g, expected.discriminator, batch[5:], keys[2])["loss"])(
+        expected.generator
+    )
+    for name in ("kernel", "bias"):
+        weight = getattr(expected.generator, name)
+        weight[...] = weight[...] - 0.1 * slope[name][...]
+    np.testing.assert_allclose(weights(pair), weights(expected), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(metrics["discriminator_loss"], judged, rtol=1e-5)
+    assert metrics["discriminator_size"] == 5
+    squares = sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(slope))
+    np.testing.assert_allclose(metrics["generator_grad_norm"], jnp.sqrt(squares), rtol=1e-5)
+
+
+def test_fit_runs_a_game_with_many_seeds():
+    step = train.adversarial_step(discriminator_objective, generator_objective)
+
+    @nnx.vmap
+    def create(rng_key):
+        pair = Pair(rng_key)
+        adam = (nnx.Optimizer(player, ADAM, wrt=nnx.Param) for player in (pair.generator, pair.discriminator))
+        return (pair, *adam)
+
+    stacked = create(jax.random.split(jax.random.key(0), 2))
+    history = fit(stacked, jax.random.split(jax.random.key(1), 2), step=step)
+    assert history.train["generator_loss"].shape == (15, 2)
+    assert "discriminator_loss" in history.latest()
+    assert "generator_loss" in history.latest()
+
+
+def test_parts_of_a_minibatch_must_be_equal():
+    step = train.adversarial_step(discriminator_objective, generator_objective, critic_steps=3)
+    with pytest.raises(
+        ValueError, match="critic_steps: expected a divisor of every minibatch, got 3 for one of 10"
+    ):
+        fit(players(), step=step)
+    with pytest.raises(ValueError, match="critic_steps: expected an integer of at least 1"):
+        train.adversarial_step(discriminator_objective, generator_objective, critic_steps=0)
+
+
 @pytest.mark.parametrize(
     ("metrics", "error", "message"),
     [
