@@ -38,6 +38,13 @@ def convolution(
     )
 
 
-def upsample(images: Float[Array, "batch height width channels"]) -> Float[Array, "batch _ _ channels"]:
-    """Twice as high and wide: every pixel four times."""
-    return images.repeat(2, axis=1).repeat(2, axis=2)
+def depth_to_space(images: Float[Array, "batch height width channels"]) -> Float[Array, "batch _ _ _"]:
+    """Twice as high and wide: every four channels become a square of 2 × 2 pixels. Raises ValueError where they do not.
+
+    Reference: Shi et al. (2016), sub-pixel convolution.
+    """
+    batch, height, width, channels = images.shape
+    if channels % 4:
+        raise ValueError(f"images: expected a multiple of 4 channels, got shape {images.shape}")
+    squares = images.reshape(batch, height, width, 2, 2, channels // 4)
+    return squares.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, channels // 4)

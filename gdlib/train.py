@@ -81,7 +81,7 @@ def adversarial_step(
       critic_steps: updates of the discriminator for each of the generator.
 
     The step returns the scalars of both at their last update, and the norms of their gradients, each name
-    led by "generator_" or "discriminator_". Raises ValueError where `critic_steps` does not divide a minibatch.
+    led by "generator_" or "discriminator_". Raises ValueError for more critic steps than a minibatch has examples.
     """
     critic_steps = validation.positive_int("critic_steps", critic_steps)
 
@@ -114,14 +114,14 @@ def _loss_and_scalars(metrics: Metrics) -> tuple[Array, Metrics]:
 
 
 def _parts(batch: PyTree, count: int) -> list[PyTree]:
-    """The minibatch cut along its first axis."""
-    size = len(jax.tree.leaves(batch)[0])
-    if size % count:
+    """The minibatch cut along its first axis, into parts as equal as can be."""
+    leaves, structure = jax.tree.flatten(batch)
+    if len(leaves[0]) < count:
         raise ValueError(
-            f"critic_steps: expected a divisor of every minibatch, got {count} for one of {size}"
+            f"critic_steps: expected at most as many as a minibatch has examples, got {count} for {len(leaves[0])}"
         )
-    width = size // count
-    return [jax.tree.map(lambda leaf, i=i: leaf[i * width : (i + 1) * width], batch) for i in range(count)]
+    cut = [jnp.array_split(leaf, count) for leaf in leaves]
+    return [jax.tree.unflatten(structure, part) for part in zip(*cut, strict=True)]
 
 
 class Diverged(FloatingPointError):

@@ -100,11 +100,12 @@ def _quarter(sample_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class ConvGenerator(nnx.Module):
-    """z → an image: a dense layer to a quarter of its height and width, then twice upsampled and convolved.
+    """z → an image: a dense layer to a quarter of its height and width, then two convolutions, each of which makes
+    four channels for every one it needs, and lays them out as pixels of an image twice as high and wide.
 
     Args:
       latent: numbers in a code.
-      channels: of the small image and of the one between.
+      channels: of the image of a quarter of the size, and of the one of half.
       sample_shape: (height, width, channels), height and width multiples of 4.
       output: elementwise, such as `jnp.tanh`.
       rngs: the source of the initial weights.
@@ -124,14 +125,14 @@ class ConvGenerator(nnx.Module):
         self.small = (*_quarter(sample_shape), channels[0])
         self.sample_shape, self.output = tuple(sample_shape), output
         self.dense = nnx.Linear(latent, math.prod(self.small), rngs=rngs)
-        self.first = _convolution(*channels, 1, rngs)
-        self.second = _convolution(channels[1], sample_shape[2], 1, rngs)
+        self.first = _convolution(channels[0], 4 * channels[1], 1, rngs)
+        self.second = _convolution(channels[1], 4 * sample_shape[2], 1, rngs)
 
     def __call__(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
         validation.trailing_shape("latent", latent, (self.latent,))
         h = nnx.relu(self.dense(latent)).reshape(len(latent), *self.small)
-        h = nnx.relu(self.first(layers.upsample(h)))
-        return self.output(self.second(layers.upsample(h)))
+        h = layers.depth_to_space(nnx.relu(self.first(h)))
+        return self.output(layers.depth_to_space(self.second(h)))
 
 
 class ConvDiscriminator(nnx.Module):

@@ -5,7 +5,9 @@ it. It works with mouse, touch and keyboard, in light and dark.
 """
 
 from gdlib.widgets.embed import Layer, Widget, quantize
+from gdlib.widgets.film import film
+from gdlib.widgets.game import Frame, game
 from gdlib.widgets.plane import latent_plane
 from gdlib.widgets.quiz import quiz
 
-__all__ = ["Layer", "Widget", "latent_plane", "quantize", "quiz"]
+__all__ = ["Frame", "Layer", "Widget", "film", "game", "latent_plane", "quantize", "quiz"]

@@ -6,6 +6,7 @@ import hashlib
 import html
 import itertools
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -83,7 +84,9 @@ def layers_packed(layers: tuple[Layer, ...] | list[Layer]) -> list[dict[str, Any
     return [{name: packed(array) for name, array in layer._asdict().items()} for layer in layers]
 
 
-def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -> Widget:
+def widget(
+    name: str, body: str, payload: dict[str, Any], *, description: str, parts: Sequence[str] = ()
+) -> Widget:
     """Assemble `name`.js and the shared style around a body.
 
     Args:
@@ -91,11 +94,12 @@ def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -
       body: HTML.
       payload: what the script gets, as JSON.
       description: what a reader who sees or runs nothing is told.
+      parts: scripts beside this file that `name` builds on, such as "player".
     """
     here = files("gdlib.widgets")
     text = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
     identifier = f"{name}-{hashlib.sha256((body + text).encode()).hexdigest()[:10]}"
-    script = (here / f"{name}.js").read_text("utf-8")
+    script = "\n".join((here / f"{part}.js").read_text("utf-8") for part in (*parts, name))
     block = (
         f'<div class="gdlib-widget" id="{identifier}" role="group" aria-label="{html.escape(description)}">'
         f"<style>{(here / 'widget.css').read_text('utf-8')}</style>{body}"

@@ -40,7 +40,13 @@ def test_flax_takes_it_for_its_own(options):
     np.testing.assert_allclose(ours(x), own(x), rtol=1e-4, atol=1e-5)
 
 
-def test_upsampling_repeats_every_pixel():
-    image = jnp.arange(4.0).reshape(1, 2, 2, 1)
-    expected = [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
-    np.testing.assert_array_equal(layers.upsample(image)[0, :, :, 0], expected)
+def test_four_channels_become_a_square_of_pixels():
+    image = jnp.arange(8.0).reshape(1, 1, 2, 4)
+    expected = [[0, 1, 4, 5], [2, 3, 6, 7]]
+    np.testing.assert_array_equal(layers.depth_to_space(image)[0, :, :, 0], expected)
+    two = jnp.stack([image, image + 10], axis=-1).reshape(1, 1, 2, 8)  # four pixels of two channels each
+    np.testing.assert_array_equal(layers.depth_to_space(two)[0, :, :, 1], np.array(expected) + 10)
+    with pytest.raises(
+        ValueError, match=r"images: expected a multiple of 4 channels, got shape \(1, 1, 2, 3\)"
+    ):
+        layers.depth_to_space(jnp.zeros((1, 1, 2, 3)))

@@ -366,10 +366,14 @@ def test_fit_runs_a_game_with_many_seeds():
     assert "generator_loss" in history.latest()
 
 
-def test_parts_of_a_minibatch_must_be_equal():
-    step = train.adversarial_step(discriminator_objective, generator_objective, critic_steps=3)
+def test_a_minibatch_is_cut_into_parts_of_which_none_is_empty():
+    sizes = fit(
+        players(), step=train.adversarial_step(discriminator_objective, generator_objective, critic_steps=3)
+    )
+    assert (sizes.train["discriminator_size"] == 3).all()  # of ten: 4, 3 and 3
+    step = train.adversarial_step(discriminator_objective, generator_objective, critic_steps=11)
     with pytest.raises(
-        ValueError, match="critic_steps: expected a divisor of every minibatch, got 3 for one of 10"
+        ValueError, match="critic_steps: expected at most as many as a minibatch has examples, got 11 for 10"
     ):
         fit(players(), step=step)
     with pytest.raises(ValueError, match="critic_steps: expected an integer of at least 1"):
