@@ -1,12 +1,13 @@
 """Widgets in a browser: they move by mouse, touch and keyboard, and compute what Flax computes."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
 from gdlib import widgets
-from gdlib.models import vae
+from gdlib.models import gan, vae
 
 CHAPTER = "chapters/generative/vae.html"
 
@@ -176,3 +177,104 @@ def test_a_question_answers_by_keyboard_and_leaves_the_next_one_alone(page, tmp_
     second.get_by_label("yes").check()
     assert second.locator(".gdlib-says").inner_text() == "✗ No. Why not."
     assert first.get_by_label("no").is_checked()
+
+
+def in_page(tmp_path, *blocks):
+    path = tmp_path / "page.html"
+    text = "".join(block._repr_html_() for block in blocks)
+    path.write_text(f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>w</title>{text}')
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def match():
+    """(a game of two of which the page is told, the discriminator's answers and slopes that Flax computed)."""
+    model = gan.Discriminator((2,), (16,), rngs=nnx.Rngs(0))
+
+    def grid(points):
+        edge = jnp.linspace(-2, 2, points)
+        return jnp.stack(jnp.meshgrid(edge, edge, indexing="ij"), -1).reshape(-1, 2)
+
+    surface = nnx.jit(lambda x: 1 / (1 + jnp.exp(-5 * model(x))))(grid(9)).reshape(9, 9)
+    field = jax.grad(lambda x: jnp.sum(model(x)))(grid(5)).reshape(5, 5, 2)
+    frames = {
+        name: [
+            widgets.Frame(10 * i, np.full((4, 2), 0.1 * i), surface, field, f"{i} of 8 modes")
+            for i in range(3)
+        ]
+        for name in ("one", "two")
+    }
+    return widgets.game(frames, np.eye(2), extent=2.0), surface, field
+
+
+def test_a_game_shows_what_flax_computed(page, match, tmp_path):
+    block, surface, field = match
+    page.goto(in_page(tmp_path, block))
+    shown = page.evaluate("""() => {
+        const frame = document.querySelector('.gdlib-widget').games[0].frames[0];
+        return [[...frame.surface], [...frame.field]];
+    }""")
+    np.testing.assert_allclose(np.reshape(shown[0], (9, 9)) / 255, surface, atol=0.5 / 255 + 1e-6)
+    largest = np.abs(field).max()
+    np.testing.assert_allclose(np.reshape(shown[1], (5, 5, 2)), field, atol=0.5 * largest / 127 + 1e-6)
+
+
+def test_a_game_draws_its_corners_where_they_are(page, match, tmp_path):
+    """Orange where the discriminator says real: the drawing is neither turned nor mirrored."""
+    block, surface, _ = match
+    page.goto(in_page(tmp_path, block))
+    page.get_by_label("where it pulls").uncheck()
+    corners = page.evaluate("""() => {
+        const canvas = document.querySelector('.gdlib-board'), pen = canvas.getContext('2d'), n = canvas.width - 3;
+        return [[2, n], [2, 2], [n, n], [n, 2]].map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]);
+    }""")
+    orange = [red > blue for red, _, blue, _ in corners]
+    real = [bool(surface[i, j] > 0.5) for i in (0, -1) for j in (0, -1)]
+    assert orange == real
+    assert len(set(real)) == 2  # else a turn would not show
+
+
+def test_a_game_is_scrubbed_played_and_switched_by_keyboard(page, match, tmp_path):
+    page.goto(in_page(tmp_path, match[0]))
+    assert says(page) == "one, step 0: 0 of 8 modes"
+    slider = page.get_by_label("Training step")
+    slider.press("ArrowRight")
+    assert says(page) == "one, step 10: 1 of 8 modes"
+    assert slider.get_attribute("aria-valuetext") == "step 10"
+    assert page.locator(".gdlib-board").get_attribute("aria-label") == "one, step 10: 1 of 8 modes"
+    page.get_by_label("one").focus()
+    page.keyboard.press("ArrowDown")
+    assert says(page) == "two, step 10: 1 of 8 modes"
+    play = page.get_by_role("button", name="Play")
+    play.press("Enter")
+    assert page.get_by_role("button", name="Pause").is_visible()
+    page.wait_for_function("document.querySelector('.gdlib-says').textContent.includes('step 20')")
+    page.wait_for_function(
+        "document.querySelector('.gdlib-play').textContent === 'Play'"
+    )  # it stops at the end
+    assert page.locator(".gdlib-says").get_attribute("aria-live") == "polite"
+
+
+def test_a_film_plays_and_says_which_moment_it_shows(page, tmp_path):
+    images = np.zeros((2, 4, 4, 1))
+    page.goto(
+        in_page(tmp_path, widgets.film({"before": images, "after": 1 - images}, columns=2, alt="digits"))
+    )
+    picture = page.locator(".gdlib-picture")
+    assert picture.get_attribute("alt") == "digits, after"  # the end first
+    last = picture.get_attribute("src")
+    page.get_by_label("Moment").press("ArrowLeft")
+    assert says(page) == "before"
+    assert picture.get_attribute("src") != last
+    page.get_by_role("button", name="Play").press("Space")
+    page.wait_for_function("document.querySelector('.gdlib-says').textContent === 'after'")
+
+
+def test_the_chapters_game_and_film_move(page, bases):
+    page.goto(f"{bases['file']}/chapters/generative/gan.html")
+    before = says(page)
+    page.get_by_label("Training step").press("End")
+    assert says(page) != before
+    assert "of high quality" in says(page)
+    page.goto(f"{bases['file']}/chapters/generative/gan/digits.html")
+    assert "epochs" in says(page)

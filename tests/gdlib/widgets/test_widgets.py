@@ -1,9 +1,11 @@
 """What a widget holds; that it moves, and agrees with Flax, is tests/book/test_widgets.py's."""
 
 import base64
+import io
 import json
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -120,3 +122,80 @@ def test_a_question_may_hold_any_character():
     assert "&lt;b&gt;" in block
     assert block.count("</script>") == 2
     assert "<!--" not in block
+
+
+def frame(**changed):
+    given = {
+        "step": 64,
+        "samples": rng.normal(size=(5, 2)),
+        "surface": np.linspace(0, 1, 9).reshape(3, 3),
+        "field": rng.normal(size=(2, 2, 2)),
+        "note": "2 of 8 modes </script>",
+    } | changed
+    return widgets.Frame(**given)
+
+
+def test_a_game_holds_its_frames_to_the_digits_it_says():
+    shown = frame()
+    block = widgets.game({"a": [shown], "b": [frame()]}, POINTS, extent=2.0)._repr_html_()
+    payload = json.loads(re.search(r'<script type="application/json">(.*?)</script>', block, re.S).group(1))
+    packed = payload["games"]["a"][0]
+
+    def unpack(name, dtype):
+        return np.frombuffer(base64.b64decode(packed[name]["data"]), dtype)
+
+    samples = unpack("samples", "<i2").reshape(5, 2) / 32767 * 2.0
+    np.testing.assert_allclose(samples, np.clip(shown.samples, -2, 2), atol=1e-4)
+    np.testing.assert_allclose(unpack("surface", np.uint8).reshape(3, 3) / 255, shown.surface, atol=0.002)
+    field = unpack("field", np.int8).reshape(2, 2, 2) / 127 * packed["largest"]
+    np.testing.assert_allclose(field, shown.field, atol=packed["largest"] / 250)
+    assert block.count("</script>") == 2
+
+
+@pytest.mark.parametrize(
+    ("games", "message"),
+    [
+        ({}, "games: expected as many frames in each"),
+        ({"a": []}, "games: expected as many frames in each"),
+        ({"a": [frame()], "b": [frame(), frame()]}, "games: expected as many frames in each"),
+        ({"a": [frame(samples=np.zeros((5, 3)))]}, r"samples: expected shape \(n, 2\)"),
+        ({"a": [frame(samples=np.full((5, 2), np.nan))]}, "samples: expected finite"),
+        ({"a": [frame(surface=np.full((3, 3), 1.1))]}, "surface: expected values from 0 to 1"),
+        ({"a": [frame(surface=np.zeros((3, 2)))]}, r"surface: expected shape \(g, g\)"),
+        ({"a": [frame(field=np.zeros((3, 2, 2)))]}, r"field: expected shape \(k, k, 2\)"),
+    ],
+)
+def test_what_makes_no_game_is_named(games, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.game(games, POINTS, extent=2.0)
+    with pytest.raises(ValueError, match=r"modes: expected shape \(m, 2\)"):
+        widgets.game({"a": [frame()]}, np.zeros(3), extent=2.0)
+    with pytest.raises(ValueError, match="extent: expected a number above 0"):
+        widgets.game({"a": [frame()]}, POINTS, extent=0.0)
+
+
+def test_a_film_holds_its_pictures():
+    images = np.zeros((4, 3, 5, 1))
+    images[3] = 1.0  # the second of the second row
+    block = widgets.film({"first": images, "last": 1 - images}, columns=2, alt="digits")._repr_html_()
+    payload = json.loads(re.search(r'<script type="application/json">(.*?)</script>', block, re.S).group(1))
+    assert [entry["name"] for entry in payload["frames"]] == ["first", "last"]
+    sheet = plt.imread(io.BytesIO(base64.b64decode(payload["frames"][0]["image"])))[..., 0]
+    assert sheet.shape == (6, 10)
+    assert (sheet[3:, 5:] == 0).all()  # drawn black
+    assert sheet.sum() == 60 - 15
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ({}, "frames: expected"),
+        ({"a": np.zeros((4, 3, 5, 2))}, "frames: expected"),
+        ({"a": np.zeros((3, 3, 5, 1))}, "n a multiple of 2"),
+        ({"a": np.zeros((4, 3, 5, 1)), "b": np.zeros((2, 3, 5, 1))}, "frames: expected"),
+        ({"a": np.full((4, 3, 5, 1), 2.0)}, r"frames\['a'\]: expected values from 0 to 1"),
+    ],
+)
+def test_what_makes_no_film_is_named(frames, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.film(frames, columns=2, alt="x")
