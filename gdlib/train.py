@@ -70,18 +70,21 @@ def evaluation_step(objective: Objective) -> Step:
 def adversarial_step(
     discriminator_objective: Game, generator_objective: Game, *, critic_steps: int = 1
 ) -> Step:
-    """A step for `modules = (gan, generator_optimizer, discriminator_optimizer)`: each player in its turn.
+    """A step for `modules = (gan, generator_optimizer, discriminator_optimizer)`.
 
-    The minibatch is cut into `critic_steps` parts. The discriminator makes an update on each of them, and
-    then the generator makes one. Each is down the gradient of its own loss in its own weights alone.
+    The minibatch is cut into `critic_steps` parts. The discriminator makes an update on each of
+    them, and then the generator makes one; each down the gradient of its own loss, in its own
+    weights alone.
 
     Args:
-      discriminator_objective, generator_objective: `objective(generator, discriminator, batch, rng_key) ->
-        dict of scalars` with a "loss".
+      discriminator_objective, generator_objective: `objective(generator, discriminator, batch,
+        rng_key) -> dict of scalars`, with a "loss".
       critic_steps: updates of the discriminator for each of the generator.
 
-    The step returns the scalars of both at their last update, and the norms of their gradients, each name
-    led by "generator_" or "discriminator_". Raises ValueError for more critic steps than a minibatch has examples.
+    The step returns the scalars of both at their last update, and the norms of their gradients,
+    each name led by "generator_" or "discriminator_".
+
+    Raises ValueError for more critic steps than a minibatch has examples.
     """
     critic_steps = validation.positive_int("critic_steps", critic_steps)
 
@@ -101,7 +104,7 @@ def adversarial_step(
             judged = update(discriminator_objective, 1, gan, discriminator_optimizer, part, key)
         made = update(generator_objective, 0, gan, generator_optimizer, part, generator_key)
         named = {"discriminator": judged, "generator": made}
-        return {f"{player}_{name}": v for player, scalars in named.items() for name, v in scalars.items()}
+        return {f"{player}_{name}": v for player, found in named.items() for name, v in found.items()}
 
     return step
 
