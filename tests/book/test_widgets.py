@@ -242,7 +242,7 @@ def test_a_game_is_scrubbed_played_and_switched_by_keyboard(page, match, tmp_pat
     assert says(page) == "one, step 10: 1 of 8 modes"
     assert slider.get_attribute("aria-valuetext") == "step 10"
     assert page.locator(".gdlib-board").get_attribute("aria-label") == "one, step 10: 1 of 8 modes"
-    page.get_by_label("one").focus()
+    page.get_by_role("radio", name="one").focus()
     page.keyboard.press("ArrowDown")
     assert says(page) == "two, step 10: 1 of 8 modes"
     play = page.get_by_role("button", name="Play")
