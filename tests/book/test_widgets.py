@@ -219,19 +219,49 @@ def test_a_game_shows_what_flax_computed(page, match, tmp_path):
     np.testing.assert_allclose(np.reshape(shown[1], (5, 5, 2)), field, atol=0.5 * largest / 127 + 1e-6)
 
 
-def test_a_game_draws_its_corners_where_they_are(page, match, tmp_path):
-    """Orange where the discriminator says real: the drawing is neither turned nor mirrored."""
-    block, surface, _ = match
-    page.goto(in_page(tmp_path, block))
-    page.get_by_label("where it pulls").uncheck()
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_a_game_draws_its_corners_where_they_are(page, tmp_path, corner):
+    """Orange where the discriminator says real, in one corner alone: neither turned nor mirrored."""
+    surface = np.zeros((5, 5))
+    surface[corner] = 1.0
+    frame = widgets.Frame(0, np.zeros((1, 2)), surface, np.zeros((2, 2, 2)), "")
+    page.goto(in_page(tmp_path, widgets.game({"one": [frame]}, np.eye(2), extent=2.0)))
     corners = page.evaluate("""() => {
         const canvas = document.querySelector('.gdlib-board'), pen = canvas.getContext('2d'), n = canvas.width - 3;
         return [[2, n], [2, 2], [n, n], [n, 2]].map(([x, y]) => [...pen.getImageData(x, y, 1, 1).data]);
     }""")
     orange = [red > blue for red, _, blue, _ in corners]
-    real = [bool(surface[i, j] > 0.5) for i in (0, -1) for j in (0, -1)]
-    assert orange == real
-    assert len(set(real)) == 2  # else a turn would not show
+    assert orange == [corner == (i, j) for i in (0, -1) for j in (0, -1)]
+
+
+INK = """() => {
+    const canvas = document.querySelector('.gdlib-board'), n = canvas.width;
+    const { data } = canvas.getContext('2d').getImageData(0, 0, n, n);
+    const dark = [...Array(n * n).keys()].filter((i) => data[4 * i] < 200);
+    const mean = (f) => dark.reduce((sum, i) => sum + f(i), 0) / dark.length;
+    return [2 * mean((i) => i % n) / n - 1, 1 - 2 * mean((i) => Math.floor(i / n)) / n];
+}"""  # where the dark pixels lie on average, both coordinates from −1 to 1
+
+
+@pytest.mark.parametrize("what", ["samples", "modes", "field"])
+def test_a_game_draws_points_and_arrows_where_they_are(page, tmp_path, what):
+    outside, place = np.full((1, 2), -9.0), np.array([[1.0, 0.5]])
+    field = np.zeros((5, 5, 2))
+    if what == "field":
+        field[3, 4] = [0.0, -1.0]  # at (1, 2), down
+    frame = widgets.Frame(0, place if what == "samples" else outside, np.full((3, 3), 0.5), field, "")
+    block = widgets.game({"one": [frame]}, place if what == "modes" else outside, extent=2.0)
+    page.goto(in_page(tmp_path, block))
+    page.get_by_label("what the discriminator says").uncheck()
+    x, y = page.evaluate(INK)
+    if what == "samples":  # those outside are drawn on the edge, so the point itself is looked for alone
+        assert (x, y) == pytest.approx((0.5, 0.25), abs=0.02)
+    elif what == "modes":
+        assert x > 0.2
+        assert y > 0.0
+    else:
+        assert x > 0.2
+        assert y > 0.5
 
 
 def test_a_game_is_scrubbed_played_and_switched_by_keyboard(page, match, tmp_path):
