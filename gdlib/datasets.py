@@ -62,8 +62,6 @@ def checked(inputs: ArrayLike, labels: ArrayLike, classes: tuple[str, ...]) -> D
       ValueError: no examples, lengths that differ, NaN or infinity, a label outside the classes.
     """
     inputs, labels = np.asarray(inputs), np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f"labels: expected integers, got {validation.describe(labels)}")
     if labels.ndim != 1 or inputs.ndim < 1 or len(inputs) != len(labels):
         raise ValueError(
             f"labels: expected one for each of the inputs, got shapes {inputs.shape} and {labels.shape}"
@@ -73,7 +71,7 @@ def checked(inputs: ArrayLike, labels: ArrayLike, classes: tuple[str, ...]) -> D
     if np.issubdtype(inputs.dtype, np.floating):
         inputs = inputs.astype(np.float32)
     validation.finite("inputs", inputs)
-    validation.within("labels", labels, 0, len(classes) - 1)
+    validation.positions("labels", labels, len(inputs), len(classes))
     return Dataset(inputs, labels.astype(np.int32), tuple(classes))
 
 

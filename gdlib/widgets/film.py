@@ -4,8 +4,8 @@ import base64
 import io
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.image import imsave
 from numpy.typing import ArrayLike
 
 from gdlib import validation
@@ -48,7 +48,7 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
         validation.within(f"frames[{name!r}]", images, 0, 1)
         sheet = images.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
         file = io.BytesIO()
-        plt.imsave(file, sheet.reshape(-1, columns * width), cmap="gray_r", vmin=0, vmax=1, format="png")
+        imsave(file, sheet.reshape(-1, columns * width), cmap="gray_r", vmin=0, vmax=1, format="png")
         pictures.append({"name": name, "image": base64.b64encode(file.getvalue()).decode()})
     payload = {"frames": pictures, "alt": alt}
     return widget("film", BODY, payload, description=f"{alt}: {', '.join(frames)}", parts=("player",))
