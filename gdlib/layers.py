@@ -1,41 +1,105 @@
-"""What Flax lacks, or runs slowly: a convolution that is fast inside a scan on the CPU."""
+"""What Flax lacks, or runs slowly: a convolution and a pooling that are fast inside a scan on the CPU."""
+
+import itertools
+import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jaxtyping import Array, Float
+
+from gdlib import validation
 
 
 def convolution(
-    inputs: Float[Array, "batch height width inputs"],
-    kernel: Float[Array, "rows columns per_group outputs"],
+    inputs: Float[Array, "batch *space inputs"],
+    kernel: Float[Array, "*window per_group outputs"],
     window_strides,
     padding,
     **options,
-) -> Float[Array, "batch new_height new_width outputs"]:
+) -> Float[Array, "batch *new_space outputs"]:
     """y[b, i, j] = Σₘₙ x[b, s i + m, s j + n] @ kernel[m, n] on the padded x: `jax.lax.conv_general_dilated`.
 
     On the CPU, XLA's own convolution inside a scan is many times slower than outside (jax issue 12868). There
     this one puts the shifted images side by side and makes one matrix product of it. Elsewhere, and for
     dilations and groups, it is XLA's. Give it to Flax: `nnx.Conv(…, conv_general_dilated=convolution)`.
+
+    Raises ValueError for images so small that no position of the window is left.
     """
-    dilations = [options.get(name) or (1,) for name in ("lhs_dilation", "rhs_dilation")]
+    rank = inputs.ndim - 2
+    dilations = [options.get(name) or (1,) * rank for name in ("lhs_dilation", "rhs_dilation")]
+    window = [1 + d * (size - 1) for d, size in zip(dilations[1], kernel.shape[:-2], strict=True)]
+    space = [1 + d * (size - 1) for d, size in zip(dilations[0], inputs.shape[1:-1], strict=True)]
+    if isinstance(padding, str):
+        padding = jax.lax.padtype_to_pads(space, window, window_strides, padding)
+    padded = [size + sum(pads) for size, pads in zip(space, padding, strict=True)]
+    _check_fits(padded, window)
     plain = {*dilations[0], *dilations[1], options.get("feature_group_count", 1)} == {1}
     if jax.default_backend() != "cpu" or not plain:
         return jax.lax.conv_general_dilated(inputs, kernel, window_strides, padding, **options)
-    rows, columns, _, outputs = kernel.shape
-    if isinstance(padding, str):
-        padding = jax.lax.padtype_to_pads(inputs.shape[1:3], (rows, columns), window_strides, padding)
     x = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
-    down, right = window_strides
-    height, width = (x.shape[1] - rows) // down + 1, (x.shape[2] - columns) // right + 1
-    shifted = [
-        x[:, m : m + down * (height - 1) + 1 : down, n : n + right * (width - 1) + 1 : right]
-        for m in range(rows)
-        for n in range(columns)
-    ]
-    return jnp.matmul(
-        jnp.concatenate(shifted, axis=-1), kernel.reshape(-1, outputs), precision=options.get("precision")
+    patches = jnp.concatenate(list(_shifted(x, window, window_strides)), axis=-1)
+    *positions, features = patches.shape
+    # Two matrices, not a batch of them: so the kernel's gradient, too, is one product without a copy.
+    flat = jnp.matmul(
+        patches.reshape(math.prod(positions), features),
+        kernel.reshape(features, -1),
+        precision=options.get("precision"),
     )
+    return flat.reshape(*positions, -1)
+
+
+def max_pool(
+    inputs: Float[Array, "batch *space channels"],
+    window: Sequence[int],
+    strides: Sequence[int] | None = None,
+) -> Float[Array, "batch *new_space channels"]:
+    """The largest value in each window, without padding: `nnx.max_pool`, whose gradient is slow on the CPU.
+
+    Args:
+      inputs: images, or sequences.
+      window: its size in each direction of space.
+      strides: from one window to the next. Default: `window`; what is left over at the end is ignored.
+
+    Of equal values in a window the first gets all of the gradient, as in XLA: one subgradient of many. NaN in
+    a window gives NaN. Raises ValueError for images smaller than the window.
+    """
+    window = tuple(window)
+    strides = window if strides is None else tuple(strides)
+    rank = inputs.ndim - 2
+    for name, sizes in (("window", window), ("strides", strides)):
+        if len(sizes) != rank:
+            raise ValueError(
+                f"{name}: expected {rank} sizes for inputs of shape {inputs.shape}, got {len(sizes)}"
+            )
+        for size in sizes:
+            validation.positive_int(name, size)
+    _check_fits(inputs.shape[1:-1], window)
+    if jax.default_backend() != "cpu":
+        return nnx.max_pool(inputs, window, strides)
+    largest, *others = _shifted(inputs, window, strides)
+    for other in others:
+        # Selections, not `maximum`: their gradient needs no division of ties, and fuses into one pass.
+        largest = jnp.where((other > largest) | (other != other), other, largest)
+    return largest
+
+
+def _shifted(x: Array, window: Sequence[int], strides: Sequence[int]):
+    """For each position in the window, what stands there as the window moves; (batch, *new_space, channels)."""
+    for offset in itertools.product(*map(range, window)):
+        slices = (
+            slice(start, start + size - extent + 1, stride)
+            for start, size, extent, stride in zip(offset, x.shape[1:-1], window, strides, strict=True)
+        )
+        yield x[(slice(None), *slices)]
+
+
+def _check_fits(space: Sequence[int], window: Sequence[int]) -> None:
+    if any(size < extent for size, extent in zip(space, window, strict=True)):
+        raise ValueError(
+            f"inputs: expected at least the window's size {tuple(window)}, got {tuple(space)}, padding included"
+        )
 
 
 def depth_to_space(images: Float[Array, "batch height width channels"]) -> Float[Array, "batch _ _ _"]:

@@ -6,8 +6,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+import optax
+from jaxtyping import Array, Float, Int, Key
 
+from gdlib import validation
 from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_log_prob, gaussian_sample
 
 
@@ -139,3 +141,25 @@ def gradient_penalty(
     share = jax.random.uniform(rng_key, (len(real), *[1] * (real.ndim - 1)))
     squares = _squared_slopes(critic, share * real + (1 - share) * fake)
     return (jnp.sqrt(squares + 1e-12) - 1) ** 2  # the root's slope at 0 is infinite
+
+
+# --------------------------------------------------------------------------------- classes, on logits
+
+
+def cross_entropy(
+    logits: Float[Array, "batch classes"], labels: Int[Array, " batch"]
+) -> Float[Array, " batch"]:
+    """−log p(y|x) = log Σₖ exp ℓₖ − ℓ_y, in nats: the logits ℓ are log-probabilities up to a constant.
+
+    Args:
+      logits: any real numbers; not probabilities.
+      labels: integers from 0 to classes − 1. Outside jit their values are checked; inside, one out of range
+        gives NaN.
+
+    Raises TypeError or ValueError where the labels are no such positions, one for each row of logits.
+    """
+    if logits.ndim != 2:
+        raise ValueError(f"logits: expected shape (batch, classes), got {logits.shape}")
+    validation.positions("labels", labels, *logits.shape)
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return jnp.where((labels >= 0) & (labels < logits.shape[1]), losses, jnp.nan)

@@ -51,12 +51,14 @@ def within(name: str, array: Any, low: float | int, high: float | int) -> None:
 
 def positions(name: str, labels: Any, count: int, classes: int) -> None:
     """Raise TypeError or ValueError unless `labels` are `count` integers from 0 to `classes` − 1."""
-    labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
+    traced = isinstance(labels, jax.core.Tracer)  # it has no values yet, but a type and a shape
+    labels = labels if traced else np.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"{name}: expected integers, got {describe(labels)}")
     if labels.shape != (count,):
         raise ValueError(f"{name}: expected {count} of them, got shape {labels.shape}")
-    within(name, labels, 0, classes - 1)
+    if not traced:
+        within(name, labels, 0, classes - 1)
 
 
 def examples(name: str, data: PyTree) -> int:
