@@ -222,6 +222,50 @@ def densities(
     return figure
 
 
+def reliability(bins: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Figure:
+    """Accuracy against confidence, bin by bin, beside the diagonal on which they agree.
+
+    Args:
+      bins: name → (confidence, accuracy, share), (n,) each; a point's area grows with its share, and what
+        is NaN (an empty bin) is left out.
+    """
+    figure, axis = plt.subplots(figsize=(5.4, 4.8))
+    axis.plot([0, 1], [0, 1], color=BLACK, ls="--", lw=1, label="calibrated")
+    for name, columns in bins.items():
+        confidence, accuracy, share = map(np.asarray, columns)
+        if confidence.ndim != 1 or not confidence.shape == accuracy.shape == share.shape:
+            raise ValueError(
+                f"bins[{name!r}]: expected three vectors of one length, "
+                f"got {confidence.shape}, {accuracy.shape} and {share.shape}"
+            )
+        (line,) = axis.plot(confidence, accuracy, lw=1, label=name)
+        axis.scatter(confidence, accuracy, s=12 + 300 * share, color=line.get_color(), alpha=0.6, lw=0)
+    axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
+    axis.legend(loc="upper left")
+    plt.close(figure)
+    return figure
+
+
+def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
+    """Counts, (classes, classes): rows are the true class, columns the answer. Colour shows the mistakes alone."""
+    counts = np.asarray(counts)
+    if counts.shape != (len(classes),) * 2:
+        raise ValueError(
+            f"counts: expected a row and a column for each of {len(classes)} classes, got {counts.shape}"
+        )
+    figure, axis = plt.subplots(figsize=(5.4, 4.8))
+    mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
+    axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axis.text(column, row, str(count), ha="center", va="center", fontsize=9)
+    axis.set(xlabel="answer", ylabel="true class", xticks=range(len(classes)), yticks=range(len(classes)))
+    axis.set(xticklabels=classes, yticklabels=classes)
+    axis.grid(False)
+    plt.close(figure)
+    return figure
+
+
 def _bare_image(axis, image: np.ndarray) -> None:
     axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     axis.set_xticks([])

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import http.server
+import random
 import struct
 import threading
 
@@ -275,3 +276,24 @@ def test_no_network_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match=r"could not download mnist .* pass folder="):
         datasets.mnist()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_mnist_1d_is_what_its_authors_publish_and_leaves_the_generators_alone():
+    before, after = np.random.get_state()[1].copy(), []  # noqa: NPY002
+    for seed in (1, 2):
+        random.seed(seed)
+        train, test = datasets.mnist_1d()
+        after.append(random.random())
+    assert after[0] != after[1]
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    assert train.inputs.shape == (4000, 40)
+    assert test.inputs.shape == (1000, 40)
+    # What the authors' own generator gave with their seed, 42: another version must not change it silently.
+    assert train.labels[:10].tolist() == [2, 6, 4, 5, 6, 6, 6, 0, 3, 1]
+    both = np.concatenate([train.inputs, test.inputs])
+    np.testing.assert_allclose((both.mean(), both.std()), (0, 1), atol=1e-5)
+    shuffled, _ = datasets.mnist_1d(shuffled=True)
+    order = [int(np.argmin(np.abs(shuffled.inputs[0] - value))) for value in train.inputs[0]]
+    assert sorted(order) == list(range(40))
+    np.testing.assert_array_equal(shuffled.inputs[:, order], train.inputs)
+    np.testing.assert_array_equal(shuffled.labels, train.labels)

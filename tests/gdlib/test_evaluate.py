@@ -199,3 +199,81 @@ def test_features_that_cannot_be_compared_are_named():
             compare(np.zeros((5, 2)), np.zeros((1, 2)))
         with pytest.raises(ValueError, match="features: expected finite"):
             compare(np.zeros((5, 2)), np.full((5, 2), np.inf))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilsons_interval_solves_its_equation(drawn):
+    successes, trials = drawn
+    found = evaluate.proportion(successes, trials)
+    for end in (found.low, found.high):
+        # At its ends the share lies 1.96 standard deviations away, unless the end was cut off at 0 or 1.
+        away = abs(found.value - end) - 1.959964 * math.sqrt(end * (1 - end) / trials)
+        assert abs(away) < 1e-6
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    draws = np.random.default_rng(0).binomial(200, 0.95, 2000)
+    covered = [f.low <= 0.95 <= f.high for f in (evaluate.proportion(d, 200) for d in draws)]
+    assert 0.93 < np.mean(covered) < 0.97
+    assert f"{evaluate.proportion(9, 10):.0%}" == "90% (60% to 98%)"
+
+
+LOGITS = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.5]])
+LABELS = np.array([0, 1, 2, 2])
+
+
+def test_accuracy_and_confusion_count():
+    assert evaluate.accuracy(LOGITS, LABELS).value == 0.75
+    np.testing.assert_array_equal(evaluate.confusion(LOGITS, LABELS), [[1, 0, 0], [0, 1, 0], [0, 1, 1]])
+
+
+def test_calibration_is_the_sum_over_bins_by_hand():
+    found = evaluate.calibration(LOGITS, LABELS, bins=10)
+    confident = np.exp(LOGITS.max(axis=1)) / np.exp(LOGITS).sum(axis=1)  # 0.79, 0.58, 0.91, 0.45
+    expected = np.mean(np.abs(np.array([1, 1, 0, 1]) - confident))  # each in a bin of its own
+    assert found.error == pytest.approx(expected)
+    np.testing.assert_allclose(found.share, [0, 0, 0, 0, 0.25, 0.25, 0, 0.25, 0, 0.25])
+    np.testing.assert_allclose(found.accuracy[[4, 5, 7, 9]], [1, 1, 1, 0])
+    assert np.isnan(found.accuracy[0])
+
+
+def sampled_labels(logits, rng_key):
+    return np.asarray(jax.random.categorical(rng_key, logits))
+
+
+def test_labels_drawn_from_the_model_are_calibrated_and_temperature_finds_what_scaled_them():
+    logits = 2 * jax.random.normal(jax.random.key(0), (20000, 5))
+    labels = sampled_labels(logits, jax.random.key(1))
+    assert evaluate.calibration(logits, labels).error < 0.02
+    assert evaluate.temperature(logits, labels) == pytest.approx(1, abs=0.03)
+    assert evaluate.temperature(3 * logits, labels) == pytest.approx(3, abs=0.1)
+    assert evaluate.calibration(3 * logits, labels).error > 0.1
+
+
+@pytest.mark.parametrize(
+    "function", [evaluate.accuracy, evaluate.confusion, evaluate.calibration, evaluate.temperature]
+)
+def test_what_is_no_classification_is_named(function):
+    for logits, labels, error, message in [
+        (
+            np.zeros((0, 3)),
+            np.zeros(0, int),
+            ValueError,
+            r"logits: expected shape \(n, classes\), n at least 1",
+        ),
+        (np.zeros(3), np.zeros(3, int), ValueError, "logits: expected shape"),
+        (np.full((2, 3), np.nan), np.zeros(2, int), ValueError, "logits: expected finite numbers"),
+        (np.zeros((2, 3)), np.array([0, 3]), ValueError, "labels: expected values from 0 to 2"),
+        (np.zeros((2, 3)), np.zeros(2), TypeError, "labels: expected integers"),
+    ]:
+        with pytest.raises(error, match=message):
+            function(logits, labels)
+
+
+def test_a_proportion_of_more_than_all_is_refused():
+    with pytest.raises(ValueError, match="successes: expected values from 0 to 3, got 4"):
+        evaluate.proportion(4, 3)
+    with pytest.raises(ValueError, match="trials: expected an integer of at least 1, got 0"):
+        evaluate.proportion(0, 0)

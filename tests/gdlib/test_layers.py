@@ -1,33 +1,114 @@
-"""The convolution against XLA's own, in value and in gradient."""
+"""Convolution and pooling against XLA's own, in value and in gradient."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gdlib import layers
 
-LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+@st.composite
+def convolutions(draw):
+    """(inputs, kernel, arguments of a convolution) of a random rank, and of random sizes that fit."""
+    rank = draw(st.integers(1, 3))
+
+    def sizes(low, high):
+        return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
+    window, groups, per_group = sizes(1, 3), draw(st.sampled_from([1, 1, 2])), draw(st.integers(1, 3))
+    dilated = draw(st.booleans())
+    dilations = (sizes(1, 2), sizes(1, 2)) if dilated else ((1,) * rank, (1,) * rank)
+    space = tuple(
+        d * (w - 1) + 1 + extra for w, d, extra in zip(window, dilations[1], sizes(0, 4), strict=True)
+    )
+    pads = st.tuples(st.integers(0, 2), st.integers(0, 2))
+    padding = draw(st.lists(pads, min_size=rank, max_size=rank))
+    if not dilated:  # XLA knows no names of paddings for inputs that are dilated
+        padding = draw(st.sampled_from(["SAME", "VALID", padding]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    inputs = jnp.asarray(rng.normal(size=(2, *space, groups * per_group)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(*window, per_group, 2 * groups)), jnp.float32)
+    letters = "XYZ"[:rank]
+    options = {
+        "dimension_numbers": (f"N{letters}C", f"{letters}IO", f"N{letters}C"),
+        "feature_group_count": groups,
+        "lhs_dilation": dilations[0],
+        "rhs_dilation": dilations[1],
+    }
+    return inputs, kernel, (sizes(1, 3), padding), options
 
 
-@pytest.mark.parametrize("strides", [(1, 1), (2, 2), (2, 1), (3, 2)])
-@pytest.mark.parametrize("padding", ["SAME", "VALID", [(0, 2), (1, 1)]])
-@pytest.mark.parametrize("window", [(3, 3), (2, 5), (1, 1)])
-def test_it_is_xlas_convolution(strides, padding, window):
-    rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(2, 7, 9, 3)), jnp.float32)
-    kernel = jnp.asarray(rng.normal(size=(*window, 3, 4)), jnp.float32)
+@settings(deadline=None, max_examples=60)
+@given(convolutions())
+def test_it_is_xlas_convolution(drawn):
+    inputs, kernel, arguments, options = drawn
 
     def loss(convolve, x, kernel):
-        y = convolve(x, kernel, strides, padding, dimension_numbers=LAYOUT)
+        y = convolve(x, kernel, *arguments, **options)
         return jnp.sum(jnp.sin(y)), y
 
-    own, ours = jax.value_and_grad(loss, (1, 2), has_aux=True)(layers.convolution, x, kernel)
-    xla, theirs = jax.value_and_grad(loss, (1, 2), has_aux=True)(jax.lax.conv_general_dilated, x, kernel)
-    np.testing.assert_allclose(own[1], xla[1], rtol=1e-4, atol=1e-5)
-    for a, b in zip(ours, theirs, strict=True):
+    ours, theirs = (
+        jax.value_and_grad(partial(loss, convolve), (0, 1), has_aux=True)(inputs, kernel)
+        for convolve in (layers.convolution, jax.lax.conv_general_dilated)
+    )
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@st.composite
+def pools(draw):
+    rank = draw(st.integers(1, 3))
+    window, strides, extra = (tuple(draw(st.integers(low, 3)) for _ in range(rank)) for low in (1, 1, 0))
+    space = tuple(w + e for w, e in zip(window, extra, strict=True))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    # Small integers: many ties, at which the gradients have to agree too.
+    return jnp.asarray(rng.integers(0, 3, (2, *space, 2)), jnp.float32), window, strides
+
+
+@settings(deadline=None, max_examples=60)
+@given(pools())
+def test_it_is_xlas_pooling_ties_included(drawn):
+    inputs, window, strides = drawn
+
+    def loss(pool, x):
+        y = pool(x, window, strides)
+        weights = jnp.cos(jnp.arange(y.size)).reshape(y.shape)
+        return jnp.sum(weights * y), y
+
+    ours, theirs = (
+        jax.value_and_grad(partial(loss, pool), has_aux=True)(inputs)
+        for pool in (layers.max_pool, nnx.max_pool)
+    )
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_pooling_does_not_hide_a_nan(place):
+    values = np.zeros(4, np.float32)
+    values[place] = np.nan
+    assert np.isnan(layers.max_pool(jnp.asarray(values).reshape(1, 2, 2, 1), (2, 2))).all()
+
+
+def test_images_that_are_too_small_are_named():
+    with pytest.raises(
+        ValueError, match=r"inputs: expected at least the window's size \(2, 2\), got \(1, 5\)"
+    ):
+        layers.max_pool(jnp.zeros((1, 1, 5, 1)), (2, 2))
+    with pytest.raises(ValueError, match=r"inputs: expected at least the window's size \(3,\), got \(2,\)"):
+        layers.convolution(jnp.zeros((1, 2, 1)), jnp.zeros((3, 1, 1)), (1,), "VALID")
+    with pytest.raises(
+        ValueError, match=r"window: expected 2 sizes for inputs of shape \(1, 4, 4, 1\), got 1"
+    ):
+        layers.max_pool(jnp.zeros((1, 4, 4, 1)), (2,))
+    with pytest.raises(ValueError, match="strides: expected an integer of at least 1, got 0"):
+        layers.max_pool(jnp.zeros((1, 4, 1)), (2,), (0,))
 
 
 @pytest.mark.parametrize("options", [{"kernel_dilation": 2}, {"feature_group_count": 2}, {}])

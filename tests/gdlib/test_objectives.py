@@ -157,3 +157,30 @@ def test_the_gradient_penalty_looks_between_and_can_be_differentiated_where_the_
 def test_r1_is_larger_where_the_function_is_steeper():
     points = jnp.array([[0.0], [1.0], [2.0]])
     np.testing.assert_allclose(objectives.r1_penalty(lambda x: x[:, 0] ** 2, points), [0, 2, 8])
+
+
+def test_cross_entropy_is_the_negative_log_probability_even_of_large_logits():
+    logits = np.array([[1.0, 2.0, -3.0], [1000.0, 0.0, -1000.0], [5.0, 5.0, 5.0]])
+    labels = jnp.array([1, 1, 2])
+    first = -np.log(np.exp(2) / np.exp([1.0, 2.0, -3.0]).sum())
+    found = objectives.cross_entropy(jnp.asarray(logits, jnp.float32), labels)
+    np.testing.assert_allclose(found, [first, 1000.0, np.log(3)], rtol=1e-6)
+
+
+def test_labels_that_are_no_class_are_named_and_inside_jit_give_nan(untyped):
+    logits = jnp.zeros((2, 3))
+    for labels, error, message in [
+        (np.array([0, 3]), ValueError, "labels: expected values from 0 to 2, got 0 to 3"),
+        (np.array([-1, 0]), ValueError, "labels: expected values from 0 to 2, got -1 to 0"),
+        (np.array([0.0, 1.0]), TypeError, "labels: expected integers, got an array of float64"),
+        (np.eye(3)[:2], TypeError, "labels: expected integers"),
+        (np.array([0, 1, 2]), ValueError, r"labels: expected 2 of them, got shape \(3,\)"),
+    ]:
+        with pytest.raises(error, match=message):
+            objectives.cross_entropy(logits, labels)
+    inside = jax.jit(objectives.cross_entropy)(logits, jnp.array([-1, 0]))
+    np.testing.assert_array_equal(np.isnan(inside), [True, False])
+    with pytest.raises(ValueError, match=r"labels: expected 2 of them, got shape \(3,\)"):
+        jax.jit(objectives.cross_entropy)(logits, jnp.array([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"logits: expected shape \(batch, classes\), got \(3,\)"):
+        objectives.cross_entropy(jnp.zeros(3), np.array([0]))

@@ -127,3 +127,23 @@ def test_densities_are_drawn_the_right_way_up_with_their_ellipse():
     np.testing.assert_allclose((vertices.min(axis=0) + vertices.max(axis=0)) / 2, [1, -1], atol=0.1)
     with pytest.raises(ValueError, match="densities: expected"):
         plot.densities(axis, density[None, :5], [[1.0, -1.0]], [[0.25, 0.5]], names=["n"])
+
+
+def test_a_reliability_diagram_has_a_point_a_bin():
+    columns = (np.array([0.5, np.nan, 0.9]), np.array([0.4, np.nan, 1.0]), np.array([0.2, 0.0, 0.8]))
+    (axis,) = plot.reliability({"raw": columns}).axes
+    np.testing.assert_array_equal(axis.collections[0].get_offsets()[[0, 2]], [[0.5, 0.4], [0.9, 1.0]])
+    with pytest.raises(ValueError, match=r"bins\['raw'\]: expected three vectors of one length"):
+        plot.reliability({"raw": (columns[0], columns[1], columns[2][:2])})
+
+
+def test_a_confusion_matrix_writes_every_count_that_is_not_zero():
+    (axis,) = plot.confusion(np.array([[5, 1], [0, 7]]), ("a", "b")).axes
+    assert {(text.get_position(), text.get_text()) for text in axis.texts} == {
+        ((0, 0), "5"), ((1, 0), "1"), ((1, 1), "7"),
+    }  # fmt: skip
+    assert axis.get_ylabel() == "true class"
+    with pytest.raises(
+        ValueError, match=r"counts: expected a row and a column for each of 3 classes, got \(2, 2\)"
+    ):
+        plot.confusion(np.zeros((2, 2)), ("a", "b", "c"))
