@@ -9,5 +9,6 @@ from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
 from gdlib.widgets.plane import latent_plane
 from gdlib.widgets.quiz import quiz
+from gdlib.widgets.sketch import sketch
 
-__all__ = ["Frame", "Layer", "Widget", "film", "game", "latent_plane", "quantize", "quiz"]
+__all__ = ["Frame", "Layer", "Widget", "film", "game", "latent_plane", "quantize", "quiz", "sketch"]

@@ -73,15 +73,20 @@ def packed(array: ArrayLike) -> dict[str, str]:
     return {"type": array.dtype.name, "data": base64.b64encode(array.tobytes()).decode()}
 
 
-def layers_packed(layers: tuple[Layer, ...] | list[Layer]) -> list[dict[str, Any]]:
+def layer_packed(layer: Layer) -> dict[str, Any]:
+    """A layer for the page."""
+    return {name: packed(array) for name, array in layer._asdict().items()}
+
+
+def layers_packed(layers: tuple[Layer, ...] | list[Layer], name: str = "layers") -> list[dict[str, Any]]:
     """Layers for the page. Raises ValueError where one's outputs are not the next one's inputs."""
     for first, second in itertools.pairwise(layers):
         if first.integers.shape[1] != second.integers.shape[0]:
             raise ValueError(
-                f"layers: expected each to take what the one before gives, got {first.integers.shape} "
+                f"{name}: expected each to take what the one before gives, got {first.integers.shape} "
                 f"and then {second.integers.shape}"
             )
-    return [{name: packed(array) for name, array in layer._asdict().items()} for layer in layers]
+    return [layer_packed(layer) for layer in layers]
 
 
 def widget(
