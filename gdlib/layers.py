@@ -25,9 +25,15 @@ def convolution(
     this one puts the shifted images side by side and makes one matrix product of it. Elsewhere, and for
     dilations and groups, it is XLA's. Give it to Flax: `nnx.Conv(…, conv_general_dilated=convolution)`.
 
-    Raises ValueError for images so small that no position of the window is left.
+    Raises ValueError for channels that are not the kernel's, and for images so small that no position of the
+    window is left.
     """
-    rank = inputs.ndim - 2
+    rank, groups = inputs.ndim - 2, options.get("feature_group_count", 1)
+    if inputs.shape[-1] != groups * kernel.shape[-2]:
+        raise ValueError(
+            f"inputs: expected {groups * kernel.shape[-2]} channels, for a kernel of shape {kernel.shape} and "
+            f"{groups} group(s), got inputs of shape {inputs.shape}"
+        )
     dilations = [options.get(name) or (1,) * rank for name in ("lhs_dilation", "rhs_dilation")]
     window = [1 + d * (size - 1) for d, size in zip(dilations[1], kernel.shape[:-2], strict=True)]
     space = [1 + d * (size - 1) for d, size in zip(dilations[0], inputs.shape[1:-1], strict=True)]
@@ -35,7 +41,7 @@ def convolution(
         padding = jax.lax.padtype_to_pads(space, window, window_strides, padding)
     padded = [size + sum(pads) for size, pads in zip(space, padding, strict=True)]
     _check_fits(padded, window)
-    plain = {*dilations[0], *dilations[1], options.get("feature_group_count", 1)} == {1}
+    plain = {*dilations[0], *dilations[1], groups} == {1}
     if jax.default_backend() != "cpu" or not plain:
         return jax.lax.conv_general_dilated(inputs, kernel, window_strides, padding, **options)
     x = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))

@@ -1,8 +1,5 @@
 // A game of two networks in the plane, frame by frame. `root` is the widget's own element.
 const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, float32: Float32Array };
-const unpack = ({ type, data }) =>
-  new ARRAYS[type](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
 const games = Object.entries(data.games).map(([name, frames]) => ({
   name,
   frames: frames.map((frame) => ({

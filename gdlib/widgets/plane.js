@@ -1,10 +1,6 @@
 // A code in the plane, and the image that the decoder makes of it. `root` is the widget's own element.
 const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-const ARRAYS = { int8: Int8Array, float32: Float32Array };
-const unpack = ({ type, data }) =>
-  new ARRAYS[type](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-const layers = data.layers.map((layer) =>
-  Object.fromEntries(Object.entries(layer).map(([name, array]) => [name, unpack(array)])));
+const layers = data.layers.map(unpackLayer);
 const points = unpack(data.points);
 
 // y = (x @ integers) * scale + bias, layer by layer; ReLU between them, the logistic function at the end.

@@ -87,4 +87,4 @@ def latent_plane(
         f"A plane with the codes of {len(points)} images, drawn as their classes, and the image that the decoder "
         "makes of the code under the marker, which you can drag or move with the arrow keys."
     )
-    return widget("plane", BODY, payload, description=description)
+    return widget("plane", BODY, payload, description=description, parts=("unpack",))

@@ -1,77 +1,12 @@
 // A digit that the reader draws or picks, and what a convolutional network makes of it. `root` is the
-// widget's own element. Images and maps lie in memory as in Flax: row by row, pixel by pixel, all channels
-// of one side by side.
+// widget's own element. Images and maps are as in convnet.js.
 const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-const ARRAYS = { int8: Int8Array, float32: Float32Array };
-const unpack = ({ type, data }) =>
-  new ARRAYS[type](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-const unpackLayer = (layer) =>
-  Object.fromEntries(Object.entries(layer).map(([name, array]) => [name, unpack(array)]));
 const convolutions = data.convolutions.map(unpackLayer), dense = data.dense.map(unpackLayer);
 const { height, width, classes } = data, pixels = height * width;
 const probabilities = unpack(data.probabilities), images = unpack(data.samples);
 const samples = Array.from({ length: images.length / pixels }, (_, k) =>
   images.subarray(k * pixels, (k + 1) * pixels));
-const WINDOW = 3, POOL = 2;
-
-// ------------------------------------------------------------------------------------------- the network
-
-// sums += x[from : from + count] @ integers[row : row + count]; the innermost loop runs along memory.
-function accumulate(sums, x, from, count, { integers }, row) {
-  const outputs = sums.length;
-  for (let i = 0; i < count; i++) {
-    const value = x[from + i];
-    if (value === 0) continue;  // about half of what a ReLU gives
-    const start = (row + i) * outputs;
-    for (let j = 0; j < outputs; j++) sums[j] += value * integers[start + j];
-  }
-}
-
-// A convolution, ReLU and pooling. What a row of the window sees lies side by side, and so do its weights.
-function convolve(map, layer) {
-  const { scale, bias } = layer, channels = bias.length, seen = WINDOW * map.channels;
-  const size = (n) => Math.floor((n - WINDOW + 1) / POOL);  // an odd last row or column is ignored
-  const made = { height: size(map.height), width: size(map.width), channels };
-  made.values = new Float32Array(made.height * made.width * channels);  // the largest so far, or 0: the ReLU
-  const sums = new Float32Array(channels);
-  for (let y = 0; y < made.height * POOL; y++) for (let x = 0; x < made.width * POOL; x++) {
-    sums.fill(0);
-    for (let dy = 0; dy < WINDOW; dy++) {
-      accumulate(sums, map.values, ((y + dy) * map.width + x) * map.channels, seen, layer, dy * seen);
-    }
-    const cell = (Math.floor(y / POOL) * made.width + Math.floor(x / POOL)) * channels;
-    for (let j = 0; j < channels; j++) {
-      made.values[cell + j] = Math.max(made.values[cell + j], sums[j] * scale[j] + bias[j]);
-    }
-  }
-  return made;
-}
-
-function connect(x, layer) {
-  const sums = new Float32Array(layer.bias.length);
-  accumulate(sums, x, 0, x.length, layer, 0);
-  return sums.map((sum, j) => sum * layer.scale[j] + layer.bias[j]);
-}
-
-function softmax(logits) {
-  const largest = logits.reduce((a, b) => Math.max(a, b));
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((a, b) => a + b);
-  return powers.map((power) => power / sum);
-}
-
-// What the network says of an image, and its feature maps after each pooling.
-function answer(image) {
-  const maps = [];
-  let map = { height, width, channels: 1, values: image };
-  for (const layer of convolutions) maps.push(map = convolve(map, layer));
-  let x = map.values;
-  dense.forEach((layer, depth) => {
-    x = connect(x, layer);
-    if (depth < dense.length - 1) x = x.map((value) => Math.max(value, 0));
-  });
-  return { probabilities: softmax(x), maps };
-}
+const answer = network(convolutions, dense, height, width);
 
 // The largest difference from what the model itself says of the samples, with the same weights.
 function disagreement() {

@@ -96,6 +96,15 @@ def test_pooling_does_not_hide_a_nan(place):
     assert np.isnan(layers.max_pool(jnp.asarray(values).reshape(1, 2, 2, 1), (2, 2))).all()
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_channels_that_are_not_the_kernels_are_named(groups):
+    """Two channels and a kernel for one could be reshaped into each other without complaint."""
+    with pytest.raises(ValueError, match=rf"inputs: expected {2 * groups} channels.*\(1, 5, 5, 3\)"):
+        layers.convolution(
+            jnp.zeros((1, 5, 5, 3)), jnp.zeros((3, 3, 2, 4)), (1, 1), "VALID", feature_group_count=groups
+        )
+
+
 def test_images_that_are_too_small_are_named():
     with pytest.raises(
         ValueError, match=r"inputs: expected at least the window's size \(2, 2\), got \(1, 5\)"
