@@ -39,7 +39,7 @@ def convolution(
     space = [1 + d * (size - 1) for d, size in zip(dilations[0], inputs.shape[1:-1], strict=True)]
     if isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(space, window, window_strides, padding)
-    padded = [size + sum(pads) for size, pads in zip(space, padding, strict=True)]
+    padded = [int(size + sum(pads)) for size, pads in zip(space, padding, strict=True)]
     _check_fits(padded, window)
     plain = {*dilations[0], *dilations[1], groups} == {1}
     if jax.default_backend() != "cpu" or not plain:
