@@ -61,7 +61,7 @@ pages: .venv/ready
 	@touch $@
 
 benchmark: .venv-benchmark/ready
-	@.venv-benchmark/bin/python benchmarks/vae.py
+	@.venv-benchmark/bin/python benchmarks/run.py
 
 format: .venv/ready
 	$(BIN)/ruff format

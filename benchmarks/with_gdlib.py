@@ -1,0 +1,155 @@
+"""The three models in gdlib, trained as the chapters train them: a step, and `train.fit`."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import work
+from flax import nnx
+
+from gdlib import chunk, datasets, objectives, train
+from gdlib.models import cnn, gan, vae
+
+SHAPE = (work.HEIGHT, work.HEIGHT, 1)
+
+
+class Task:
+    """What one of the models takes to be trained, by `fit` below or by anything else.
+
+    create: rng_key → (model, *optimizers). score: the objective whose only number is the held-out score.
+    """
+
+    def __init__(self, create: Callable, step: train.Step, data, score=None, held_out=None):
+        self.create, self.step, self.data, self.held_out = create, step, data, held_out
+        self.validate = None if score is None else train.evaluation_step(score)
+
+
+def negative_elbo(model, images, rng_key):
+    terms = objectives.elbo_terms(model, images, rng_key)
+    return {"loss": jnp.mean(terms.distortion + terms.rate)}
+
+
+def vae_task(digits: work.Digits) -> Task:
+    transformation = optax.adam(work.RATE)
+
+    def create(rng_key):
+        model = vae.VAE(
+            SHAPE,
+            work.VAE_LATENT,
+            encoder_hidden=work.VAE_ENCODER,
+            decoder_hidden=work.VAE_DECODER,
+            rngs=nnx.Rngs(rng_key),
+        )
+        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+
+    images, held_out = digits.images[..., None], digits.held_out_images[..., None]
+    return Task(create, train.gradient_step(negative_elbo), images, negative_elbo, held_out)
+
+
+def fakes(generator, images, rng_key):
+    return generator(jax.random.normal(rng_key, (len(images), work.GAN_LATENT)))
+
+
+def discriminator_objective(generator, discriminator, images, rng_key):
+    real, fake = discriminator(images), discriminator(fakes(generator, images, rng_key))
+    return {"loss": jnp.mean(objectives.discriminator_loss(real, fake))}
+
+
+def generator_objective(generator, discriminator, images, rng_key):
+    judged = discriminator(fakes(generator, images, rng_key))
+    return {"loss": jnp.mean(objectives.generator_loss(judged))}
+
+
+def gan_task(digits: work.Digits) -> Task:
+    transformation = optax.adam(work.GAN_RATE, b1=work.GAN_B1)
+
+    def create(rng_key):
+        rngs = nnx.Rngs(rng_key)
+        model = gan.GAN(
+            gan.Generator(work.GAN_LATENT, work.GAN_HIDDEN, SHAPE, output=jnp.tanh, rngs=rngs),
+            gan.Discriminator(SHAPE, work.GAN_HIDDEN, rngs=rngs),
+        )
+        players = (model.generator, model.discriminator)
+        return model, *(nnx.Optimizer(player, transformation, wrt=nnx.Param) for player in players)
+
+    step = train.adversarial_step(discriminator_objective, generator_objective)
+    return Task(create, step, digits.images[..., None])
+
+
+def classification(model, batch, rng_key):
+    return {"loss": jnp.mean(objectives.cross_entropy(model(batch.inputs), batch.labels))}
+
+
+def accuracy(model, batch, rng_key):
+    return {"accuracy": jnp.mean(model(batch.inputs).argmax(axis=1) == batch.labels)}
+
+
+def cnn_task(digits: work.Digits) -> Task:
+    transformation = optax.adam(work.RATE)
+
+    def create(rng_key):
+        model = cnn.CNN(
+            SHAPE, work.CLASSES, channels=work.CNN_CHANNELS, hidden=work.CNN_HIDDEN, rngs=nnx.Rngs(rng_key)
+        )
+        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+
+    training = datasets.Dataset(digits.images[..., None], digits.labels, datasets.DIGITS)
+    held_out = datasets.Dataset(digits.held_out_images[..., None], digits.held_out_labels, datasets.DIGITS)
+    return Task(create, train.gradient_step(classification), training, accuracy, held_out)
+
+
+TASKS = {"vae": vae_task, "gan": gan_task, "cnn": cnn_task}
+
+
+def trainer(model: str, digits: work.Digits, *, seeds: int = 0) -> Callable[..., float | None]:
+    """`fit(epochs, validate=False)`: trains on, and gives the held-out score where asked. `seeds` > 0: that many at
+    once, by `nnx.vmap` and a vector of keys."""
+    task = TASKS[model](digits)
+    rng_key = jax.random.key(0)
+
+    def next_key():
+        nonlocal rng_key
+        rng_key, key = jax.random.split(rng_key)
+        return jax.random.split(key, seeds) if seeds else key
+
+    modules = (nnx.vmap(task.create) if seeds else task.create)(next_key())
+
+    def fit(epochs: int, validate: bool = False) -> float | None:
+        watched = {"validate": task.validate, "validation_data": task.held_out} if validate else {}
+        history = train.fit(
+            task.step,
+            modules,
+            task.data,
+            next_key(),
+            epochs=epochs,
+            batch_size=work.BATCH,
+            progress=False,
+            **watched,
+        )
+        if not validate:
+            return None
+        (scores,) = history.validation.values()
+        return float(scores[-1])
+
+    return fit
+
+
+def scan(model: str, digits: work.Digits) -> Callable[..., None]:
+    """The compiled loop inside `fit` alone, on one order of the data that is drawn beforehand."""
+    task = TASKS[model](digits)
+    graphdef, state = nnx.split(task.create(jax.random.key(0)))
+    data = jax.device_put(task.data)
+    order = np.random.default_rng(0).permutation(work.EXAMPLES).reshape(-1, work.BATCH)
+    one_epoch = partial(chunk.run_steps, task.step, graphdef, None, guarded=False)
+
+    def fit(epochs: int) -> None:
+        nonlocal state
+        for epoch in range(epochs):
+            first = epoch * work.STEPS_PER_EPOCH
+            state, *_ = one_epoch(state, jnp.asarray(True), data, order, jax.random.key(1), first)
+        jax.block_until_ready(state)
+
+    return fit
