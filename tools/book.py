@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 COPY = BUILD / "book"  # not below a folder named _build: nbmake collects nothing there
 HTML = BUILD / "html"
-PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools")
+PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools", "benchmarks")
 
 
 def copy_book(destination: Path) -> None:
