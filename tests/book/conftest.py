@@ -38,6 +38,17 @@ def browser():
         browser.close()
 
 
+@pytest.fixture
+def page(browser):
+    """A page to open something in, which fails where a script in it did."""
+    page = browser.new_page(viewport={"width": 800, "height": 900})
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    yield page
+    assert not page.problems
+    page.close()
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass

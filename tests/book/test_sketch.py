@@ -57,16 +57,6 @@ def small():
 
 
 @pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 800, "height": 900})
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    yield page
-    assert not page.problems
-    page.close()
-
-
-@pytest.fixture
 def board(page, small, tmp_path):
     """A page with nothing but the widget, and its element to draw on."""
     page.goto(written(tmp_path / "page.html", small[0]))

@@ -30,16 +30,6 @@ def made(tmp_path_factory):
     return path, model
 
 
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 800, "height": 700})
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    yield page
-    assert not page.problems
-    page.close()
-
-
 def says(page):
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return page.locator(".gdlib-says").first.inner_text()
