@@ -1,8 +1,8 @@
 """The three models in Keras on TensorFlow, as its documentation writes them and says to make them fast.
 
-`compile` has its default jit_compile="auto", which takes XLA on a GPU and leaves it out on the CPU: there True was about
-as fast for the VAE and the GAN, and took twice as long for the CNN. An epoch's steps are one call (`steps_per_execution`), as its
-documentation advises for small models.
+`compile` has its default jit_compile="auto", which takes XLA on a GPU and leaves it out on the CPU: there
+True was about as fast for the VAE and the GAN, and took twice as long for the CNN. An epoch's steps are one call
+(`steps_per_execution`), as its documentation advises for small models.
 """
 
 import os

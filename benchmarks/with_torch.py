@@ -1,9 +1,9 @@
 """The three models in PyTorch, as its documentation writes them and says to make them fast.
 
 Adam is the fused one. Data lies in memory, and minibatches are views of it: a `DataLoader` would only add to the
-time. "eager" is PyTorch as it comes, with the memory format "channels last" for the CNN (the other took a tenth longer);
-"compiled" passes the whole step, optimizer included, to `torch.compile` (its mode "max-autotune" was no faster but for the GAN, and
-there not faster than eager).
+time. "eager" is PyTorch as it comes, with the memory format "channels last" for the CNN (the other took a tenth
+longer); "compiled" passes the whole step, optimizer included, to `torch.compile` (its mode "max-autotune" was
+nowhere faster than eager).
 """
 
 from collections.abc import Callable
