@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from gdlib import validation
 from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_log_prob, gaussian_sample
@@ -163,3 +163,28 @@ def cross_entropy(
     validation.positions("labels", labels, *logits.shape)
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     return jnp.where((labels >= 0) & (labels < logits.shape[1]), losses, jnp.nan)
+
+
+def text_cross_entropy(
+    logits: Float[Array, "batch time vocabulary"],
+    targets: Int[Array, "batch time"],
+    mask: Bool[Array, "batch time"],
+) -> Float[Array, " batch"]:
+    """−Σₜ log p(targetₜ | what came before) over the positions in the mask, in nats for each text.
+
+    Args:
+      logits: at each position those of the token that comes next.
+      targets: that token; outside the mask its value does not matter.
+      mask: which positions count. A text with none has a loss of 0.
+
+    Raises TypeError or ValueError for targets that are no tokens, and where the shapes do not agree.
+    """
+    if logits.ndim != 3 or targets.shape != logits.shape[:2] or mask.shape != targets.shape:
+        raise ValueError(
+            "logits: expected (batch, time, vocabulary) with targets and mask of shape (batch, time), got "
+            f"{logits.shape}, {targets.shape} and {mask.shape}"
+        )
+    batch, time, vocabulary = logits.shape
+    targets = jnp.where(mask, targets, 0)
+    losses = cross_entropy(logits.reshape(-1, vocabulary), targets.reshape(-1)).reshape(batch, time)
+    return jnp.sum(jnp.where(mask, losses, 0), axis=1)

@@ -61,6 +61,14 @@ def positions(name: str, labels: Any, count: int, classes: int) -> None:
         within(name, labels, 0, classes - 1)
 
 
+def tokens(name: str, ids: Any, vocabulary: int) -> None:
+    """Raise TypeError or ValueError unless `ids` are integers from 0 to `vocabulary` − 1; traced, their type alone."""
+    if not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise TypeError(f"{name}: expected integers, got {describe(ids)}")
+    if not isinstance(ids, jax.core.Tracer):
+        within(name, ids, 0, vocabulary - 1)
+
+
 def examples(name: str, data: PyTree) -> int:
     """How many examples a pytree of arrays holds along its one first axis.
 

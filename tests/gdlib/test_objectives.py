@@ -184,3 +184,48 @@ def test_labels_that_are_no_class_are_named_and_inside_jit_give_nan(untyped):
         jax.jit(objectives.cross_entropy)(logits, jnp.array([0, 1, 2]))
     with pytest.raises(ValueError, match=r"logits: expected shape \(batch, classes\), got \(3,\)"):
         objectives.cross_entropy(jnp.zeros(3), np.array([0]))
+
+
+def test_a_texts_cross_entropy_is_the_sum_over_its_mask():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(3, 4, 5)).astype(np.float32)
+    targets = draw.integers(0, 5, size=(3, 4)).astype(np.int32)
+    lengths = [4, 2, 0]
+    mask = jnp.arange(4) < jnp.array(lengths)[:, None]
+    log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    expected = [-sum(log_p[i, t, targets[i, t]] for t in range(n)) for i, n in enumerate(lengths)]
+    found = objectives.text_cross_entropy(jnp.asarray(logits), jnp.asarray(targets), mask)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_outside_the_mask_neither_targets_nor_logits_matter():
+    def loss(logits, targets):
+        return objectives.text_cross_entropy(logits, targets, jnp.array([[True, False]])).sum()
+
+    targets, changed = jnp.array([[1, 0]]), jnp.array([[1, 99]])
+    logits = jnp.array([[[0.1, 0.4, 0.3], [0.0, jnp.inf, jnp.nan]]])
+    found = loss(logits, changed)
+    assert found == loss(logits.at[0, 1].set(0.0), targets)
+    gradient = jax.grad(loss)(logits.at[0, 1].set(5.0), changed)
+    assert gradient[0, 0].any()
+    assert not gradient[0, 1].any()
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((2, 3), (2, 3), (2, 3)),
+        ((2, 3, 4), (2, 2), (2, 2)),
+        ((2, 3, 4), (2, 3), (2,)),
+        ((2, 3, 4), (2, 3), (2, 4)),
+    ],
+)
+def test_texts_whose_shapes_disagree_are_refused(untyped, shapes):
+    logits, targets, mask = (jnp.zeros(shape) for shape in shapes)
+    with pytest.raises(ValueError, match="logits: expected"):
+        objectives.text_cross_entropy(logits, targets.astype(int), mask.astype(bool))
+
+
+def test_a_target_that_is_no_token_is_refused(untyped):
+    with pytest.raises(ValueError, match="labels: expected values from 0 to 2"):
+        objectives.text_cross_entropy(jnp.zeros((1, 2, 3)), jnp.array([[0, 3]]), jnp.ones((1, 2), bool))

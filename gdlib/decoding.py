@@ -1,0 +1,56 @@
+"""From a model that predicts the next token to whole texts: one compiled loop for a batch."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, ArrayLike, Int, Key, PyTree
+
+from gdlib import tokens, validation
+
+
+def decode(
+    model: nnx.Module,
+    conditions: PyTree,
+    rng_key: Key[Array, ""],
+    *,
+    steps: int,
+    temperature: ArrayLike = 1.0,
+) -> Int[Array, "batch steps"]:
+    """Draw texts from p(text | condition), token by token.
+
+    Args:
+      model: gives `start(batch) -> carry` and `next(carry, tokens, conditions) -> (carry, logits)`.
+      conditions: a pytree of arrays with one row for each text.
+      rng_key: what the draws depend on.
+      steps: tokens at most.
+      temperature: logits are divided by it. 1 draws from the model; 0 takes the most probable token each time.
+
+    Returns tokens without START; after END comes PAD. A text that found no end within `steps` has none. PAD and
+    START are never drawn: no text holds them. Raises ValueError for no rows and a temperature below 0.
+    """
+    batch = validation.examples("conditions", conditions)
+    steps = validation.positive_int("steps", steps)
+    validation.within("temperature", temperature, 0, jnp.inf)
+    return _decode(
+        *nnx.split(model), conditions, rng_key, jnp.asarray(temperature, jnp.float32), batch, steps
+    )
+
+
+@partial(jax.jit, static_argnames=("graphdef", "batch", "steps"))
+def _decode(graphdef, state, conditions, rng_key, temperature, batch: int, steps: int):
+    model = nnx.merge(graphdef, state)
+
+    def one(loop, rng_key):
+        carry, latest, ended = loop
+        carry, logits = model.next(carry, latest, conditions)
+        logits = logits.at[:, [tokens.PAD, tokens.START]].set(-jnp.inf)
+        drawn = jax.random.categorical(rng_key, logits / jnp.where(temperature > 0, temperature, 1))
+        chosen = jnp.where(temperature > 0, drawn, logits.argmax(axis=-1))
+        chosen = jnp.where(ended, tokens.PAD, chosen)
+        return (carry, chosen, ended | (chosen == tokens.END)), chosen
+
+    first = (model.start(batch), jnp.full(batch, tokens.START), jnp.zeros(batch, bool))
+    _, chosen = jax.lax.scan(one, first, jax.random.split(rng_key, steps))
+    return chosen.T

@@ -1,0 +1,300 @@
+"""Recurrent networks: one function of a state and an input, used at every step of a sequence.
+
+A cell's step has two products, one of the input and one of the state, for all of its gates at once; `advance`
+combines them, unit by unit. Its carry is a tuple whose last member is the state h, the only one that others see.
+"""
+
+from functools import partial
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int
+
+from gdlib import validation
+
+Carry = tuple[Array, ...]
+
+
+class Cell(nnx.Module):
+    """One step, carry → carry: advance(carry, W x + b, U h), where W and U hold the rows of all gates.
+
+    Args:
+      features: of an input.
+      hidden: units of the state.
+      rngs: the source of the initial weights: W by LeCun's rule, each gate's U orthogonal.
+
+    Raises TypeError or ValueError where a size is no positive integer.
+    """
+
+    gates: ClassVar[int]
+    memories: ClassVar[int] = 1
+    recurrent_bias: ClassVar[bool] = False
+
+    def __init__(self, features: int, hidden: int, *, rngs: nnx.Rngs):
+        self.features = validation.positive_int("features", features)
+        self.hidden = validation.positive_int("hidden", hidden)
+        self.inputs = nnx.Linear(features, self.gates * hidden, rngs=rngs)
+        self.recurrent = nnx.Linear(
+            hidden, self.gates * hidden, use_bias=self.recurrent_bias, kernel_init=_orthogonal, rngs=rngs
+        )
+
+    def start(self, batch: int) -> Carry:
+        """Zeros, (batch, hidden) each."""
+        return (jnp.zeros((batch, self.hidden)),) * self.memories
+
+    @staticmethod
+    def advance(
+        carry: Carry, driven: Float[Array, "batch gates"], recurrent: Float[Array, "batch gates"]
+    ) -> Carry:
+        """The carry after a step, unit by unit."""
+        raise NotImplementedError
+
+    def __call__(self, carry: Carry, inputs: Float[Array, "batch features"]) -> Carry:
+        validation.trailing_shape("inputs", inputs, (self.features,))
+        return self.advance(carry, self.inputs(inputs), self.recurrent(carry[-1]))
+
+
+def _orthogonal(rng_key, shape, dtype=jnp.float32, out_sharding=None):
+    """An orthogonal matrix for each gate, side by side."""
+    hidden, width = shape
+    keys = jax.random.split(rng_key, width // hidden)
+    return jnp.concatenate(
+        [nnx.initializers.orthogonal()(key, (hidden, hidden), dtype) for key in keys], axis=1
+    )
+
+
+class PlainCell(Cell):
+    """h′ = tanh(W x + b + U h). Reference: Elman (1990)."""
+
+    gates = 1
+
+    @staticmethod
+    def advance(carry, driven, recurrent):
+        return (jnp.tanh(driven + recurrent),)
+
+
+class LSTMCell(Cell):
+    """The carry is (c, h). With i, f, g, o the four parts of W x + b + U h:
+
+      c′ = σ(f) c + σ(i) tanh(g),    h′ = σ(o) tanh(c′).
+
+    Args:
+      forget_bias: what the bias of f is at first. 1 keeps σ(f) near 0.73, so that the memory lasts from the start.
+
+    Reference: Hochreiter & Schmidhuber (1997); the forget gate by Gers et al. (2000), its bias by Jozefowicz
+    et al. (2015).
+    """
+
+    gates, memories = 4, 2
+
+    def __init__(self, features: int, hidden: int, *, forget_bias: float = 1.0, rngs: nnx.Rngs):
+        super().__init__(features, hidden, rngs=rngs)
+        bias = self.inputs.bias
+        bias[...] = bias[...].at[hidden : 2 * hidden].set(forget_bias)
+
+    @staticmethod
+    def advance(carry, driven, recurrent):
+        memory, _ = carry
+        i, f, g, o = jnp.split(driven + recurrent, 4, axis=-1)
+        memory = jax.nn.sigmoid(f) * memory + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return memory, jax.nn.sigmoid(o) * jnp.tanh(memory)
+
+
+class GRUCell(Cell):
+    """With r, z, n the three parts of W x + b and r′, z′, n′ those of U h + b′:
+
+      r = σ(r + r′),  z = σ(z + z′),  n = tanh(n + r n′),    h′ = (1 − z) n + z h.
+
+    Reference: Cho et al. (2014), whose reset gate acts on h before the product; here, as in cuDNN, after it.
+    """
+
+    gates, recurrent_bias = 3, True
+
+    @staticmethod
+    def advance(carry, driven, recurrent):
+        (h,) = carry
+        (r, z, n), (r_h, z_h, n_h) = (jnp.split(part, 3, axis=-1) for part in (driven, recurrent))
+        update = jax.nn.sigmoid(z + z_h)
+        return ((1 - update) * jnp.tanh(n + jax.nn.sigmoid(r + r_h) * n_h) + update * h,)
+
+
+def unroll(
+    cell: Cell,
+    sequences: Float[Array, "batch time features"],
+    lengths: Int[Array, " batch"] | None = None,
+    carry: Carry | None = None,
+) -> tuple[Float[Array, "batch time hidden"], Carry]:
+    """(the state after every step, the last carry): the cell used once a step, in one compiled scan.
+
+    Args:
+      cell: whose `advance` is applied to each step.
+      sequences: the inputs; padding may follow where `lengths` says so.
+      lengths: how many steps of each sequence count, default all. After them the carry stands still: what is
+        returned is then the last *valid* state, and the padding has no influence on values or gradients.
+      carry: where to begin, default `cell.start`.
+
+    Raises ValueError for inputs of another width, no steps at all, and lengths outside 1 to `time`. Under jit,
+    where lengths have no values yet, a length of 0 leaves the carry as it began.
+    """
+    if sequences.ndim != 3 or sequences.shape[-1] != cell.features or not sequences.shape[1]:
+        raise ValueError(
+            f"sequences: expected shape (batch, time, {cell.features}) with at least one step, got {sequences.shape}"
+        )
+    batch, time, _ = sequences.shape
+    valid = None if lengths is None else _valid(lengths, batch, time)
+    carry = cell.start(batch) if carry is None else carry
+    # All steps' products of the input at once; time leads, as the scan wants it.
+    driven = cell.inputs(sequences.swapaxes(0, 1).reshape(time * batch, -1)).reshape(time, batch, -1)
+    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(driven.shape[-1])
+    states, carry = _through_time(cell.advance, driven, cell.recurrent.kernel[...], bias, carry, valid)
+    return states.swapaxes(0, 1), carry
+
+
+def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
+    validation.positions("lengths", lengths, batch, time + 1)
+    if not isinstance(lengths, jax.core.Tracer):
+        validation.within("lengths", lengths, 1, time)
+    return jnp.arange(time)[:, None] < lengths
+
+
+# Autodiff alone would add up the recurrent kernel's gradient step by step: here all steps make one product.
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _through_time(advance, driven, kernel, bias, carry, valid):
+    states, carry, _ = _forward(advance, driven, kernel, bias, carry, valid)
+    return states, carry
+
+
+def _forward(advance, driven, kernel, bias, carry, valid):
+    def step(carry, now):
+        driven, valid = now
+
+        def combined(carry, driven, recurrent):
+            new = advance(carry, driven, recurrent)
+            if valid is None:
+                return new
+            return jax.tree.map(lambda a, b: jnp.where(valid[:, None], a, b), new, carry)
+
+        new, backward = jax.vjp(combined, carry, driven, carry[-1] @ kernel + bias)
+        return new, (new[-1], carry[-1], backward)
+
+    carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
+    return states, carry, (before, backward)
+
+
+def _through_time_forward(advance, driven, kernel, bias, carry, valid):
+    states, carry, saved = _forward(advance, driven, kernel, bias, carry, valid)
+    return (states, carry), (kernel, *saved)
+
+
+def _through_time_backward(advance, saved, cotangents):
+    """Backpropagation through time: `slope` is the loss's gradient in the carry, one step earlier each time."""
+    kernel, before, backward = saved
+    from_states, from_carry = cotangents
+
+    def step(slope, now):
+        from_state, backward = now
+        *memories, h = slope
+        slope, driven, recurrent = backward((*memories, h + from_state))
+        *memories, h = slope
+        return (*memories, h + recurrent @ kernel.T), (driven, recurrent)
+
+    slope, (driven, recurrent) = jax.lax.scan(step, from_carry, (from_states, backward), reverse=True)
+    width = recurrent.shape[-1]
+    rows = recurrent.reshape(-1, width)
+    return driven, before.reshape(len(rows), -1).T @ rows, rows.sum(axis=0), slope, None
+
+
+_through_time.defvjp(_through_time_forward, _through_time_backward)
+
+
+class SequenceClassifier(nnx.Module):
+    """A sequence → one logit a class, from the last valid state: a dense layer with ReLU, and one to the logits.
+
+    Args:
+      cell: that reads the sequence.
+      classes: how many.
+      dense: units of the layer between state and logits.
+      vocabulary: where sequences are tokens, how many there are; each gets a vector of `cell.features` numbers.
+      rngs: the source of the initial weights.
+    """
+
+    def __init__(
+        self, cell: Cell, classes: int, *, dense: int = 128, vocabulary: int | None = None, rngs: nnx.Rngs
+    ):
+        validation.positive_int("classes", classes)
+        validation.positive_int("dense", dense)
+        self.cell, self.vocabulary = cell, vocabulary
+        if vocabulary is not None:
+            validation.positive_int("vocabulary", vocabulary)
+            self.embedding = nnx.Embed(vocabulary, cell.features, rngs=rngs)
+        self.dense = nnx.Linear(cell.hidden, dense, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
+        self.logits = nnx.Linear(dense, classes, rngs=rngs)
+
+    def states(
+        self, sequences: Array, lengths: Int[Array, " batch"] | None = None
+    ) -> Float[Array, "batch time hidden"]:
+        """The state after every step; after the last valid one, that one."""
+        return unroll(self.cell, self._embedded(sequences), lengths)[0]
+
+    def read_out(self, states: Float[Array, "*batch hidden"]) -> Float[Array, "*batch classes"]:
+        """Logits from states."""
+        return self.logits(nnx.relu(self.dense(states)))
+
+    def __call__(
+        self, sequences: Array, lengths: Int[Array, " batch"] | None = None
+    ) -> Float[Array, "batch classes"]:
+        """Logits, from sequences (batch, time, features) or tokens (batch, time)."""
+        _, carry = unroll(self.cell, self._embedded(sequences), lengths)
+        return self.read_out(carry[-1])
+
+    def _embedded(self, sequences: Array) -> Float[Array, "batch time features"]:
+        if self.vocabulary is None:
+            return sequences
+        return embedded(self.embedding, sequences)
+
+
+def embedded(embedding: nnx.Embed, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
+    """Each token's vector. Raises TypeError or ValueError for tokens that are no integers from 0 to vocabulary − 1.
+
+    Under jit, where tokens have no values yet, one out of range gets zeros.
+    """
+    validation.tokens("tokens", tokens, embedding.num_embeddings)
+    known = (tokens >= 0) & (tokens < embedding.num_embeddings)
+    return jnp.where(known[..., None], embedding(tokens), 0.0)
+
+
+class CharacterModel(nnx.Module):
+    """p(text | condition) = Πₜ p(tokenₜ | tokens before it, condition): tokens → the next one's logits.
+
+    Args:
+      cell: that reads the text so far.
+      vocabulary: how many tokens there are.
+      conditions: how many there are; each has a vector that is added to every token's.
+      rngs: the source of the initial weights.
+    """
+
+    def __init__(self, cell: Cell, vocabulary: int, conditions: int, *, rngs: nnx.Rngs):
+        self.cell = cell
+        self.embedding = nnx.Embed(vocabulary, cell.features, rngs=rngs)
+        self.condition = nnx.Embed(conditions, cell.features, rngs=rngs)
+        self.logits = nnx.Linear(cell.hidden, vocabulary, rngs=rngs)
+
+    def __call__(
+        self, tokens: Int[Array, "batch time"], conditions: Int[Array, " batch"]
+    ) -> Float[Array, "batch time vocabulary"]:
+        """At each position the logits of the token that comes next."""
+        inputs = embedded(self.embedding, tokens) + self.condition(conditions)[:, None]
+        return self.logits(unroll(self.cell, inputs)[0])
+
+    def start(self, batch: int) -> Carry:
+        """What is known before the first token: nothing."""
+        return self.cell.start(batch)
+
+    def next(
+        self, carry: Carry, tokens: Int[Array, " batch"], conditions: Int[Array, " batch"]
+    ) -> tuple[Carry, Float[Array, "batch vocabulary"]]:
+        """One token further: (carry, the logits of the token that comes next)."""
+        carry = self.cell(carry, self.embedding(tokens) + self.condition(conditions))
+        return carry, self.logits(carry[-1])

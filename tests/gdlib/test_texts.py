@@ -1,0 +1,65 @@
+"""The names: real, split by what they name, in an order of their own."""
+
+import numpy as np
+import pytest
+from babel import Locale
+
+from gdlib import texts
+
+
+@pytest.fixture(scope="module")
+def split():
+    return texts.names(("de", "fr", "fi"))
+
+
+def test_names_are_what_the_data_call_them(split):
+    (train, test), known = split, {}
+    for names in split:
+        for text, label, entity in zip(names.texts, names.labels, names.entities, strict=True):
+            known[entity, names.languages[label]] = text
+    assert train.languages == test.languages == ("de", "fr", "fi")
+    for (entity, language), text in known.items():
+        kind, code = entity.split()
+        locale = Locale.parse(language)
+        assert text == {"territory": locale.territories, "currency": locale.currencies}[kind][code]
+    assert known["territory PE", "fr"] == "Pérou"
+    assert known["territory DE", "fi"] == "Saksa"
+    assert known["currency CHF", "de"] == "Schweizer Franken"
+
+
+def test_no_entity_and_no_text_stands_on_both_sides(split):
+    train, test = split
+    assert not set(train.entities) & set(test.entities)
+    assert not set(train.texts) & set(test.texts)
+    assert 0.17 < len(set(test.entities)) / len({*train.entities, *test.entities}) < 0.23
+
+
+def test_every_entity_keeps_its_side_when_languages_change(split):
+    fewer = texts.names(("de", "fr"))
+    for side, smaller in zip(split, fewer, strict=True):
+        assert set(smaller.entities) <= set(side.entities)
+
+
+def test_the_order_mixes_languages_and_is_the_same_each_time(split):
+    again = texts.names(("de", "fr", "fi"))
+    for one, other in zip(split, again, strict=True):
+        assert one.texts == other.texts
+        np.testing.assert_array_equal(one.labels, other.labels)
+        assert set(one.labels[:20]) == {0, 1, 2}
+        assert (np.diff([sorted(set(one.entities)).index(e) for e in one.entities]) < 0).any()
+
+
+@pytest.mark.parametrize(
+    ("languages", "share", "said"),
+    [
+        (("de",), 0.2, "languages: expected at least two"),
+        (("de", "de"), 0.2, "languages: expected at least two"),
+        (("de", "xx"), 0.2, "languages: expected codes that babel knows, got 'xx'"),
+        (("de", "not a code"), 0.2, "got 'not a code'"),
+        (("de", "fr"), 0.0, "share: expected one that leaves entities on both sides, got 0"),
+        (("de", "fr"), 1.0, "share: expected one that leaves entities on both sides, got 1"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(languages, share, said):
+    with pytest.raises(ValueError, match=said):
+        texts.names(languages, share=share)
