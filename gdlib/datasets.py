@@ -13,7 +13,7 @@ import os
 import random
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -174,6 +174,34 @@ def gaussian_mixture(rng_key: jax.Array, n: int, means: ArrayLike, scale: float)
     labels = jax.random.randint(mode_key, (n,), 0, len(means))
     noise = jax.random.normal(noise_key, (n, means.shape[1]))
     return checked(means[labels] + scale * noise, labels, tuple(map(str, range(len(means)))))
+
+
+class Regression(NamedTuple):
+    """Examples, and the number that belongs to each."""
+
+    inputs: Any
+    targets: Any
+
+
+def adding(rng_key: jax.Array, n: int, length: int) -> Regression:
+    """The adding problem: sequences of pairs (a number, a mark), (n, length, 2), and the sum of the two marked numbers.
+
+    The numbers are uniform on [0, 1]. One mark stands in each half of the sequence, anywhere in it. Who always
+    answers 1 has a mean squared error of 1/6: the variance of a sum of two such numbers.
+
+    Raises TypeError or ValueError unless n is at least 1 and length at least 2.
+    Reference: after Hochreiter & Schmidhuber (1997).
+    """
+    n, length = validation.positive_int("n", n), validation.positive_int("length", length)
+    if length < 2:
+        raise ValueError(f"length: expected at least 2, for two marks, got {length}")
+    keys = jax.random.split(validation.random_key("rng_key", rng_key), 3)
+    numbers = jax.random.uniform(keys[0], (n, length))
+    first = jax.random.randint(keys[1], (n,), 0, length // 2)
+    second = jax.random.randint(keys[2], (n,), length // 2, length)
+    marks = jax.nn.one_hot(first, length) + jax.nn.one_hot(second, length)
+    targets = (numbers * marks).sum(axis=1)
+    return Regression(np.stack([numbers, marks], axis=-1), np.asarray(targets))
 
 
 IDX_FILES = {

@@ -295,5 +295,28 @@ def test_mnist_1d_is_what_its_authors_publish_and_leaves_the_generators_alone():
     shuffled, _ = datasets.mnist_1d(shuffled=True)
     order = [int(np.argmin(np.abs(shuffled.inputs[0] - value))) for value in train.inputs[0]]
     assert sorted(order) == list(range(40))
+    assert order != list(range(40))
     np.testing.assert_array_equal(shuffled.inputs[:, order], train.inputs)
     np.testing.assert_array_equal(shuffled.labels, train.labels)
+
+
+def test_adding_marks_one_number_in_each_half():
+    inputs, targets = datasets.adding(jax.random.key(0), 2000, 7)
+    numbers, marks = inputs[..., 0], inputs[..., 1]
+    assert inputs.shape == (2000, 7, 2)
+    assert set(np.unique(marks)) == {0, 1}
+    np.testing.assert_array_equal(marks[:, :3].sum(axis=1), 1)
+    np.testing.assert_array_equal(marks[:, 3:].sum(axis=1), 1)
+    np.testing.assert_allclose(marks.mean(axis=0), [1 / 3] * 3 + [1 / 4] * 4, atol=0.05)
+    assert numbers.min() >= 0
+    assert numbers.max() <= 1
+    np.testing.assert_allclose(
+        targets, [row[mark == 1].sum() for row, mark in zip(numbers, marks, strict=True)]
+    )
+    assert abs(np.mean((targets - 1) ** 2) - 1 / 6) < 5 * np.std((targets - 1) ** 2) / np.sqrt(2000)
+
+
+@pytest.mark.parametrize(("n", "length"), [(0, 5), (5, 0), (5, 1), (2.0, 5)])
+def test_adding_refuses_sizes_that_are_none(untyped, n, length):
+    with pytest.raises((TypeError, ValueError), match=r"(n|length): expected"):
+        datasets.adding(jax.random.key(0), n, length)
