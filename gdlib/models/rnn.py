@@ -81,10 +81,11 @@ class LSTMCell(Cell):
       c′ = σ(f) c + σ(i) tanh(g),    h′ = σ(o) tanh(c′).
 
     Args:
-      forget_bias: what the bias of f is at first. 1 keeps σ(f) near 0.73, so that the memory lasts from the start.
+      forget_bias: what the bias of f is at first. With 1, σ(f) is near 0.73 and a
+        memory halves in 2.2 steps; with 0, in one.
 
-    Reference: Hochreiter & Schmidhuber (1997); the forget gate by Gers et al. (2000), its bias by Jozefowicz
-    et al. (2015).
+    Reference: Hochreiter & Schmidhuber (1997); the forget gate and its positive bias by Gers et al.
+    (2000); the value 1 by Jozefowicz et al. (2015).
     """
 
     gates, memories = 4, 2
@@ -103,9 +104,9 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """With r, z, n the three parts of W x + b and r′, z′, n′ those of U h + b′:
+    """With r̂, ẑ, n̂ the three parts of W x + b and r̂′, ẑ′, n̂′ those of U h + b′:
 
-      r = σ(r + r′),  z = σ(z + z′),  n = tanh(n + r n′),    h′ = (1 − z) n + z h.
+      r = σ(r̂ + r̂′),  z = σ(ẑ + ẑ′),    h′ = (1 − z) tanh(n̂ + r n̂′) + z h.
 
     Reference: Cho et al. (2014), whose reset gate acts on h before the product; here, as in cuDNN, after it.
     """
@@ -136,7 +137,8 @@ def unroll(
       carry: where to begin, default `cell.start`.
 
     Raises ValueError for inputs of another width, no steps at all, and lengths outside 1 to `time`. Under jit,
-    where lengths have no values yet, a length of 0 leaves the carry as it began.
+    where lengths have no values yet, a length of 0 leaves the carry as it began, and one beyond `time` counts as
+    `time`. Its gradient is written by hand, so that reverse mode alone differentiates it.
     """
     if sequences.ndim != 3 or sequences.shape[-1] != cell.features or not sequences.shape[1]:
         raise ValueError(
@@ -162,30 +164,35 @@ def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
 # Autodiff alone would add up the recurrent kernel's gradient step by step: here all steps make one product.
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _through_time(advance, driven, kernel, bias, carry, valid):
-    states, carry, _ = _forward(advance, driven, kernel, bias, carry, valid)
+    def step(carry, now):
+        driven, valid = now
+        new = _masked(advance, valid)(carry, driven, carry[-1] @ kernel + bias)
+        return new, new[-1]
+
+    carry, states = jax.lax.scan(step, carry, (driven, valid))
     return states, carry
 
 
-def _forward(advance, driven, kernel, bias, carry, valid):
-    def step(carry, now):
-        driven, valid = now
+def _masked(advance, valid):
+    """`advance`, but where a step is not valid the carry stands still."""
 
-        def combined(carry, driven, recurrent):
-            new = advance(carry, driven, recurrent)
-            if valid is None:
-                return new
-            return jax.tree.map(lambda a, b: jnp.where(valid[:, None], a, b), new, carry)
+    def stepped(carry, driven, recurrent):
+        new = advance(carry, driven, recurrent)
+        if valid is None:
+            return new
+        return jax.tree.map(lambda a, b: jnp.where(valid[:, None], a, b), new, carry)
 
-        new, backward = jax.vjp(combined, carry, driven, carry[-1] @ kernel + bias)
-        return new, (new[-1], carry[-1], backward)
-
-    carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
-    return states, carry, (before, backward)
+    return stepped
 
 
 def _through_time_forward(advance, driven, kernel, bias, carry, valid):
-    states, carry, saved = _forward(advance, driven, kernel, bias, carry, valid)
-    return (states, carry), (kernel, *saved)
+    def step(carry, now):
+        driven, valid = now
+        new, backward = jax.vjp(_masked(advance, valid), carry, driven, carry[-1] @ kernel + bias)
+        return new, (new[-1], carry[-1], backward)
+
+    carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
+    return (states, carry), (kernel, before, backward)
 
 
 def _through_time_backward(advance, saved, cotangents):
@@ -255,7 +262,7 @@ class SequenceClassifier(nnx.Module):
         return embedded(self.embedding, sequences)
 
 
-def embedded(embedding: nnx.Embed, tokens: Int[Array, "batch time"]) -> Float[Array, "batch time features"]:
+def embedded(embedding: nnx.Embed, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch features"]:
     """Each token's vector. Raises TypeError or ValueError for tokens that are no integers from 0 to vocabulary − 1.
 
     Under jit, where tokens have no values yet, one out of range gets zeros.
@@ -276,6 +283,8 @@ class CharacterModel(nnx.Module):
     """
 
     def __init__(self, cell: Cell, vocabulary: int, conditions: int, *, rngs: nnx.Rngs):
+        validation.positive_int("vocabulary", vocabulary)
+        validation.positive_int("conditions", conditions)
         self.cell = cell
         self.embedding = nnx.Embed(vocabulary, cell.features, rngs=rngs)
         self.condition = nnx.Embed(conditions, cell.features, rngs=rngs)
@@ -285,7 +294,7 @@ class CharacterModel(nnx.Module):
         self, tokens: Int[Array, "batch time"], conditions: Int[Array, " batch"]
     ) -> Float[Array, "batch time vocabulary"]:
         """At each position the logits of the token that comes next."""
-        inputs = embedded(self.embedding, tokens) + self.condition(conditions)[:, None]
+        inputs = embedded(self.embedding, tokens) + embedded(self.condition, conditions[:, None])
         return self.logits(unroll(self.cell, inputs)[0])
 
     def start(self, batch: int) -> Carry:
@@ -296,5 +305,6 @@ class CharacterModel(nnx.Module):
         self, carry: Carry, tokens: Int[Array, " batch"], conditions: Int[Array, " batch"]
     ) -> tuple[Carry, Float[Array, "batch vocabulary"]]:
         """One token further: (carry, the logits of the token that comes next)."""
-        carry = self.cell(carry, self.embedding(tokens) + self.condition(conditions))
+        inputs = embedded(self.embedding, tokens) + embedded(self.condition, conditions)
+        carry = self.cell(carry, inputs)
         return carry, self.logits(carry[-1])
