@@ -7,8 +7,20 @@ it. It works with mouse, touch and keyboard, in light and dark.
 from gdlib.widgets.embed import Layer, Widget, quantize
 from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
+from gdlib.widgets.letters import letters
 from gdlib.widgets.plane import latent_plane
 from gdlib.widgets.quiz import quiz
 from gdlib.widgets.sketch import sketch
 
-__all__ = ["Frame", "Layer", "Widget", "film", "game", "latent_plane", "quantize", "quiz", "sketch"]
+__all__ = [
+    "Frame",
+    "Layer",
+    "Widget",
+    "film",
+    "game",
+    "latent_plane",
+    "letters",
+    "quantize",
+    "quiz",
+    "sketch",
+]

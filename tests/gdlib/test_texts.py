@@ -49,6 +49,38 @@ def test_the_order_mixes_languages_and_is_the_same_each_time(split):
         assert (np.diff([sorted(set(one.entities)).index(e) for e in one.entities]) < 0).any()
 
 
+def test_a_text_is_right_in_every_language_that_has_it_for_anything(split):
+    languages = split[0].languages
+    spoken = {
+        (text, language)
+        for language in languages
+        for table in (Locale.parse(language).territories, Locale.parse(language).currencies)
+        for code, text in table.items()
+        if code not in ("XA", "XB", "ZZ", "XXX", "XTS")
+    }
+    for names in split:
+        expected = [[(text, language) in spoken for language in languages] for text in names.texts]
+        np.testing.assert_array_equal(names.right, expected)
+        assert names.right[np.arange(len(names.texts)), names.labels].all()
+        assert (names.right.sum(axis=1) > 1).any()
+
+
+def test_a_second_split_is_another_and_by_entity_too(split):
+    train, _ = split
+    rest, held_out = texts.hold_out(train, share=0.3, salt="validation")
+    assert not set(rest.entities) & set(held_out.entities)
+    assert not set(rest.texts) & set(held_out.texts)
+    assert 0.2 < len(set(held_out.entities)) / len(set(train.entities)) < 0.4
+    rows = {pair: i for i, pair in enumerate(zip(train.entities, train.labels.tolist(), strict=True))}
+    for part in (rest, held_out):
+        at = [rows[pair] for pair in zip(part.entities, part.labels.tolist(), strict=True)]
+        assert at == sorted(at)  # the order is kept
+        assert part.texts == tuple(train.texts[i] for i in at)
+        np.testing.assert_array_equal(part.right, train.right[at])
+    with pytest.raises(ValueError, match="share: expected one that leaves entities on both sides"):
+        texts.hold_out(train, share=0.1)  # without salt, all these were kept once
+
+
 @pytest.mark.parametrize(
     ("languages", "share", "said"),
     [
