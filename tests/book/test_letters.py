@@ -162,9 +162,9 @@ def test_accents_typed_apart_are_put_together_and_a_long_name_is_cut(opened, mad
     assert says(opened.locator("body")) == said(made[1], "éna bán")
     opened.get_by_role("textbox", name="A name").fill("ban" * 10)
     assert says(opened.locator("body")) == said(made[1], ("ban" * 10)[:LONGEST])
-    opened.get_by_role("textbox", name="A name").fill(
-        "b😀n"
-    )  # one character, though two halves in JavaScript
+    # One character, though two halves in JavaScript.
+    opened.get_by_role("textbox", name="A name").fill("b😀n")
+    says(opened.locator("body"))
     assert opened.get_by_role("slider").get_attribute("aria-valuemax") == "3"
 
 
