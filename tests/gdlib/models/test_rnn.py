@@ -206,7 +206,7 @@ def test_the_character_model_says_the_same_step_by_step():
         ((3, 0, 4), None, "at least one step"),
         ((3, 5, 4), [1, 2], "lengths: expected 3 of them"),
         ((3, 5, 4), [0, 2, 3], "lengths: expected values from 1 to 5"),
-        ((3, 5, 4), [1, 2, 6], "lengths: expected values from 0 to 5"),
+        ((3, 5, 4), [1, 2, 6], "lengths: expected values from 1 to 5"),
     ],
 )
 def test_sequences_that_do_not_fit_are_refused(untyped, shape, lengths, said):
