@@ -81,6 +81,17 @@ def test_a_second_split_is_another_and_by_entity_too(split):
         texts.hold_out(train, share=0.1)  # without salt, all these were kept once
 
 
+def test_a_text_that_is_held_out_for_one_thing_is_not_kept_for_another():
+    entities = tuple(f"thing {i}" for i in range(40))
+    same = texts.Names(("Same",) * 40, np.zeros(40, np.int32), entities, ("de", "fr"), np.ones((40, 2), bool))
+    other = same._replace(texts=("Same",) * 20 + tuple(map(str, range(20))))
+    rest, held_out = texts.hold_out(other, share=0.5)
+    assert "Same" in held_out.texts
+    assert "Same" not in rest.texts
+    with pytest.raises(ValueError, match="leaves entities on both sides"):
+        texts.hold_out(same, share=0.5)
+
+
 @pytest.mark.parametrize(
     ("languages", "share", "said"),
     [
