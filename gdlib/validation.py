@@ -49,8 +49,8 @@ def within(name: str, array: Any, low: float | int, high: float | int) -> None:
         )
 
 
-def positions(name: str, labels: Any, count: int, classes: int) -> None:
-    """Raise TypeError or ValueError unless `labels` are `count` integers from 0 to `classes` − 1."""
+def positions(name: str, labels: Any, count: int, classes: int, *, lowest: int = 0) -> None:
+    """Raise TypeError or ValueError unless `labels` are `count` integers from `lowest` to `classes` − 1."""
     traced = isinstance(labels, jax.core.Tracer)  # it has no values yet, but a type and a shape
     labels = labels if traced else np.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
@@ -58,7 +58,7 @@ def positions(name: str, labels: Any, count: int, classes: int) -> None:
     if labels.shape != (count,):
         raise ValueError(f"{name}: expected {count} of them, got shape {labels.shape}")
     if not traced:
-        within(name, labels, 0, classes - 1)
+        within(name, labels, lowest, classes - 1)
 
 
 def tokens(name: str, ids: Any, vocabulary: int) -> None:

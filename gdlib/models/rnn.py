@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
@@ -156,9 +155,7 @@ def unroll(
 
 
 def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
-    if not isinstance(lengths, jax.core.Tracer) and jnp.issubdtype(np.asarray(lengths).dtype, jnp.integer):
-        validation.within("lengths", lengths, 1, time)
-    validation.positions("lengths", lengths, batch, time + 1)
+    validation.positions("lengths", lengths, batch, time + 1, lowest=1)
     return jnp.arange(time)[:, None] < lengths
 
 
