@@ -28,11 +28,6 @@ function network(convolutions, dense, height, width) {
     const maps = [];
     let map = { height, width, channels: 1, values: image };
     for (const layer of convolutions) maps.push(map = convolve(map, layer));
-    let x = map.values;
-    dense.forEach((layer, depth) => {
-      x = connect(x, layer);
-      if (depth < dense.length - 1) x = x.map((value) => Math.max(value, 0));
-    });
-    return { probabilities: softmax(x), maps };
+    return { probabilities: softmax(connectAll(map.values, dense)), maps };
   };
 }

@@ -17,6 +17,15 @@ function connect(x, layer) {
   return sums.map((sum, j) => sum * layer.scale[j] + layer.bias[j]);
 }
 
+// All layers one after the other, ReLU between them: logits.
+function connectAll(x, layers) {
+  layers.forEach((layer, depth) => {
+    x = connect(x, layer);
+    if (depth < layers.length - 1) x = x.map((value) => Math.max(value, 0));
+  });
+  return x;
+}
+
 function softmax(logits) {
   const largest = logits.reduce((a, b) => Math.max(a, b));
   const powers = logits.map((logit) => Math.exp(logit - largest));

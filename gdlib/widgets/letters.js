@@ -17,16 +17,7 @@ function read(text) {
     const token = positions.get(letter) ?? UNKNOWN;
     states.push(h = step(h, embedding.subarray(token * features, (token + 1) * features)));
   }
-  return { letters, states, shares: states.map(readOut) };
-}
-
-function readOut(state) {
-  let x = state;
-  dense.forEach((layer, depth) => {
-    x = connect(x, layer);
-    if (depth < dense.length - 1) x = x.map((value) => Math.max(value, 0));
-  });
-  return softmax(x);
+  return { letters, states, shares: states.map((state) => softmax(connectAll(state, dense))) };
 }
 
 // The largest difference from what the model itself says of the samples, with the same weights.
