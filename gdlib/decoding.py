@@ -21,17 +21,21 @@ def decode(
     """Draw texts from p(text | condition), token by token.
 
     Args:
-      model: gives `start(batch) -> carry` and `next(carry, tokens, conditions) -> (carry, logits)`.
+      model: gives `start(batch) -> carry` and `next(carry, tokens, conditions) -> (carry, logits)`; and, where it can
+        write no more than so many tokens, `longest`.
       conditions: a pytree of arrays with one row for each text.
       rng_key: what the draws depend on.
       steps: tokens at most.
       temperature: logits are divided by it. 1 draws from the model; 0 takes the most probable token each time.
 
     Returns tokens without START; after END comes PAD. A text that found no end within `steps` has none. PAD and
-    START are never drawn: no text holds them. Raises ValueError for no rows and a temperature below 0.
+    START are never drawn: no text holds them. Raises ValueError for no rows, a temperature below 0, and more steps than
+    the model can write.
     """
     batch = validation.examples("conditions", conditions)
     steps = validation.positive_int("steps", steps)
+    if steps > (longest := getattr(model, "longest", steps)):
+        raise ValueError(f"steps: expected at most the model's {longest}, got {steps}")
     validation.within("temperature", temperature, 0, jnp.inf)
     return _decode(
         *nnx.split(model), conditions, rng_key, jnp.asarray(temperature, jnp.float32), batch, steps

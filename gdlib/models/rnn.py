@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from gdlib import validation
+from gdlib import layers, validation
 
 Carry = tuple[Array, ...]
 
@@ -257,17 +257,7 @@ class SequenceClassifier(nnx.Module):
     def _embedded(self, sequences: Array) -> Float[Array, "batch time features"]:
         if self.vocabulary is None:
             return sequences
-        return embedded(self.embedding, sequences)
-
-
-def embedded(embedding: nnx.Embed, tokens: Int[Array, "*batch"]) -> Float[Array, "*batch features"]:
-    """Each token's vector. Raises TypeError or ValueError for tokens that are no integers from 0 to vocabulary − 1.
-
-    Under jit, where tokens have no values yet, one out of range gets zeros.
-    """
-    validation.tokens("tokens", tokens, embedding.num_embeddings)
-    known = (tokens >= 0) & (tokens < embedding.num_embeddings)
-    return jnp.where(known[..., None], embedding(tokens), 0.0)
+        return layers.embedded(self.embedding, sequences)
 
 
 class CharacterModel(nnx.Module):
@@ -292,7 +282,9 @@ class CharacterModel(nnx.Module):
         self, tokens: Int[Array, "batch time"], conditions: Int[Array, " batch"]
     ) -> Float[Array, "batch time vocabulary"]:
         """At each position the logits of the token that comes next."""
-        inputs = embedded(self.embedding, tokens) + embedded(self.condition, conditions[:, None])
+        inputs = layers.embedded(self.embedding, tokens) + layers.embedded(
+            self.condition, conditions[:, None]
+        )
         return self.logits(unroll(self.cell, inputs)[0])
 
     def start(self, batch: int) -> Carry:
@@ -303,6 +295,6 @@ class CharacterModel(nnx.Module):
         self, carry: Carry, tokens: Int[Array, " batch"], conditions: Int[Array, " batch"]
     ) -> tuple[Carry, Float[Array, "batch vocabulary"]]:
         """One token further: (carry, the logits of the token that comes next)."""
-        inputs = embedded(self.embedding, tokens) + embedded(self.condition, conditions)
+        inputs = layers.embedded(self.embedding, tokens) + layers.embedded(self.condition, conditions)
         carry = self.cell(carry, inputs)
         return carry, self.logits(carry[-1])

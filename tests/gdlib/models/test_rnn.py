@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from gdlib import layers
 from gdlib.models import rnn
 
 CELLS = (rnn.PlainCell, rnn.LSTMCell, rnn.GRUCell)
@@ -233,7 +234,7 @@ def test_tokens_out_of_range_are_refused_and_under_jit_are_zeros(untyped):
             model(jnp.array([[1, bad]]))
     with pytest.raises(TypeError, match="tokens: expected integers"):
         model(jnp.array([[1.0, 2.0]]))
-    found = nnx.jit(rnn.embedded)(model.embedding, jnp.array([[8, 9, -1]]))
+    found = nnx.jit(layers.embedded)(model.embedding, jnp.array([[8, 9, -1]]))
     np.testing.assert_array_equal(found[0, 0], model.embedding.embedding[...][8])
     assert not found[0, 1:].any()
 
