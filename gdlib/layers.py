@@ -1,4 +1,4 @@
-"""What Flax lacks, or runs slowly on the CPU: convolution, pooling, dense layers for sequences, embeddings that refuse."""
+"""What Flax lacks, or runs slowly on the CPU: convolution, pooling, products of rows, embeddings that refuse."""
 
 import itertools
 import math

@@ -200,8 +200,10 @@ class Placed(nnx.Module):
             raise ValueError(
                 f"vocabulary, features: expected one of them, got {vocabulary!r} and {features!r}"
             )
-        self.longest = validation.positive_int("longest", longest)
-        self.positions, self.width = positions, width
+        self.longest, self.width = (
+            validation.positive_int(name, size) for name, size in (("longest", longest), ("width", width))
+        )
+        self.positions = positions
         if vocabulary is not None:
             self.tokens = nnx.Embed(validation.positive_int("vocabulary", vocabulary), width, rngs=rngs)
         else:
@@ -294,7 +296,7 @@ class Source(NamedTuple):
 
 
 class DecoderBlock(nnx.Module):
-    """Looks at the target so far, then at the source, then works on each position alone; each time x ← x + f(norm(x))."""
+    """Looks at the target so far, then at the source, then works on each position; each time x ← x + f(norm(x))."""
 
     def __init__(self, width: int, heads: int, hidden: int, *, rngs: nnx.Rngs):
         self.own, self.cross = (Attention(width, heads, rngs=rngs) for _ in range(2))

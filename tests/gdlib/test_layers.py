@@ -140,3 +140,29 @@ def test_four_channels_become_a_square_of_pixels():
         ValueError, match=r"images: expected a multiple of 4 channels, got shape \(1, 1, 2, 3\)"
     ):
         layers.depth_to_space(jnp.zeros((1, 1, 2, 3)))
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 3), (2, 1, 4)])
+def test_a_product_of_rows_is_a_dense_layers(leading):
+    plain = nnx.Linear(5, 6, rngs=nnx.Rngs(0))
+    ours = nnx.Linear(5, 6, dot_general=layers.rows_product, rngs=nnx.Rngs(0))
+    x = jax.random.normal(jax.random.key(0), (*leading, 5))
+
+    def both(layer):
+        return nnx.value_and_grad(lambda layer, x: jnp.sum(jnp.sin(layer(x))), argnums=(0, 1))(layer, x)
+
+    for found, expected in zip(jax.tree.leaves(both(ours)), jax.tree.leaves(both(plain)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dimensions"),
+    [
+        ((5, 6), (((0,), (0,)), ((), ()))),
+        ((5, 6), (((1,), (1,)), ((), ()))),
+        ((5, 6, 7), (((1,), (0,)), ((), ()))),
+    ],
+)
+def test_other_products_are_refused(untyped, shape, dimensions):
+    with pytest.raises(ValueError, match="dimension_numbers: expected lhs's last axis and a matrix's first"):
+        layers.rows_product(jnp.ones((4, 5)), jnp.ones(shape), dimensions)
