@@ -4,7 +4,8 @@ A block holds its weights, its style and its script, and asks nothing of a netwo
 it. It works with mouse, touch and keyboard, in light and dark.
 """
 
-from gdlib.widgets.embed import Layer, Widget, quantize
+from gdlib.widgets.attention import attention
+from gdlib.widgets.embed import Layer, Widget, quantize, rounded
 from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
 from gdlib.widgets.letters import letters
@@ -16,11 +17,13 @@ __all__ = [
     "Frame",
     "Layer",
     "Widget",
+    "attention",
     "film",
     "game",
     "latent_plane",
     "letters",
     "quantize",
     "quiz",
+    "rounded",
     "sketch",
 ]

@@ -6,7 +6,7 @@ import hashlib
 import html
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -87,6 +87,31 @@ def layers_packed(layers: tuple[Layer, ...] | list[Layer], name: str = "layers")
                 f"and then {second.integers.shape}"
             )
     return [layer_packed(layer) for layer in layers]
+
+
+def rounded(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The same nest of dicts, with every "kernel" as a page holds it: see `quantize`."""
+    return {
+        name: rounded(inner)
+        if isinstance(inner, Mapping)
+        else (_quantized(weights).kernel if name == "kernel" else np.asarray(inner))
+        for name, inner in weights.items()
+    }
+
+
+def _quantized(dense: Mapping[str, Any]) -> Layer:
+    """A nest's dense layer; where it has no bias, with zeros."""
+    return quantize(dense["kernel"], dense.get("bias", np.zeros(np.shape(dense["kernel"])[1:])))
+
+
+def nest_packed(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """A nest of dicts for the page: dense layers in eight bits, other arrays as they are."""
+    if "kernel" in weights:
+        return layer_packed(_quantized(weights))
+    return {
+        str(name): nest_packed(inner) if isinstance(inner, Mapping) else packed(np.asarray(inner, np.float32))
+        for name, inner in weights.items()
+    }
 
 
 def widget(
