@@ -148,6 +148,6 @@ root.dataset.disagreement = worst;
 find("agrees").textContent = worst < 1e-3
   ? `This page and Flax agree: no probability of any character written for the dates to try differs by more than ${worst.toExponential(0)}.`
   : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
-root.translate = translate;  // for tests and for the curious
+root.translated = translate;  // for tests and for the curious
 typed.value = samples[0];
 take(samples[0]);

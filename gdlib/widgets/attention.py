@@ -1,7 +1,6 @@
 """A date to type: an encoder and a decoder translate it in the page, and show where each of their heads looks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -31,7 +30,7 @@ character of the lower line, the larger its weight. ▷ is the start, ⏎ the en
 
 
 def attention(
-    weights: Mapping[str, Any],
+    weights: Mapping,
     heads: int,
     characters: str,
     written: str,
@@ -82,7 +81,7 @@ def attention(
     )
 
 
-def _checked_width(weights: Mapping[str, Any], heads: int, sources: int, targets: int) -> int:
+def _checked_width(weights: Mapping, heads: int, sources: int, targets: int) -> int:
     """The width, where the nest has the shapes of a `transformer.Translator`; else an error that names what differs."""
     try:
         width = int(np.shape(weights["norm"]["scale"])[0])
@@ -134,7 +133,7 @@ def _checked_width(weights: Mapping[str, Any], heads: int, sources: int, targets
     return width
 
 
-def _shapes(nest: Mapping[str, Any], leaf) -> dict[str, tuple[int, ...]]:
+def _shapes(nest: Mapping, leaf) -> dict[str, tuple[int, ...]]:
     """Path → shape."""
     found = jax.tree_util.tree_leaves_with_path(nest, is_leaf=lambda x: not isinstance(x, Mapping))
     return {jax.tree_util.keystr(path): leaf(value) for path, value in found}

@@ -89,7 +89,7 @@ def layers_packed(layers: tuple[Layer, ...] | list[Layer], name: str = "layers")
     return [layer_packed(layer) for layer in layers]
 
 
-def rounded(weights: Mapping[str, Any]) -> dict[str, Any]:
+def rounded(weights: Mapping) -> dict:
     """The same nest of dicts, with every "kernel" as a page holds it: see `quantize`."""
     return {
         name: rounded(inner)
@@ -99,12 +99,12 @@ def rounded(weights: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _quantized(dense: Mapping[str, Any]) -> Layer:
+def _quantized(dense: Mapping) -> Layer:
     """A nest's dense layer; where it has no bias, with zeros."""
     return quantize(dense["kernel"], dense.get("bias", np.zeros(np.shape(dense["kernel"])[1:])))
 
 
-def nest_packed(weights: Mapping[str, Any]) -> dict[str, Any]:
+def nest_packed(weights: Mapping) -> dict[str, Any]:
     """A nest of dicts for the page: dense layers in eight bits, other arrays as they are."""
     if "kernel" in weights:
         return layer_packed(_quantized(weights))

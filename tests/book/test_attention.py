@@ -1,0 +1,220 @@
+"""The date to type, in a browser: it writes and looks as Flax does, by typing, pointer, touch and keyboard."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from gdlib import decoding, tokens, widgets
+from gdlib.models import transformer
+
+CHAPTER = "chapters/discriminative/transformer/dates.html"
+SAMPLES = ("ban", "éna </script>", "a")
+HEAD = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+)
+READ, WRITTEN = tokens.Vocabulary(["banána é<script/>"]), tokens.Vocabulary(["01<"])
+LONGEST, STEPS = 14, 5
+
+
+def translated(model, text):
+    """(tokens written up to the end, their probabilities, weights of the encoder, own and cross)."""
+    ids = jnp.asarray(READ.encode([text]).ids)
+    source = model.read(ids)
+    written = decoding.decode(model, source, jax.random.key(0), steps=STEPS, temperature=0)
+    n = int((written[0] != tokens.PAD).sum())
+    before = jnp.concatenate([jnp.array([tokens.START]), written[0, : n - 1]])[None]
+    found = model(before, source)
+    return written[0, :n], jax.nn.softmax(found.logits)[0], model.encode(ids)[1], found.own, found.cross
+
+
+@pytest.fixture(scope="module")
+def made():
+    """(widget, the Flax model with the very weights that it holds)."""
+    sizes = {"width": 8, "heads": 2, "blocks": 2, "hidden": 6, "longest": LONGEST}
+    model = transformer.Translator(len(READ), len(WRITTEN), **sizes, rngs=nnx.Rngs(2))
+    state = nnx.state(model, nnx.Param)
+    keys = iter(jax.random.split(jax.random.key(1), 99))
+    state = jax.tree.map(lambda x: 1.5 * x + 0.3 * jax.random.normal(next(keys), x.shape), state)
+    nnx.update(model, state)
+    weights = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    nnx.update(model, jax.tree.map(jnp.asarray, widgets.rounded(weights)))
+    block = widgets.attention(
+        weights,
+        2,
+        READ.characters,
+        WRITTEN.characters,
+        SAMPLES,
+        probabilities=[translated(model, text)[1] for text in SAMPLES],
+        longest=LONGEST,
+        steps=STEPS,
+    )
+    return block, model
+
+
+def written(path, *blocks):
+    text = "".join(block._repr_html_() for block in blocks)
+    path.write_text(f"{HEAD}<title>w</title>{text}<p id='end'>end</p>")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(page, made, tmp_path):
+    page.goto(written(tmp_path / "page.html", made[0]))
+    return page
+
+
+def settle(root):
+    root.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def says(root):
+    settle(root)
+    return root.locator(".gdlib-says").first.inner_text()
+
+
+def shown(token):
+    return (
+        "⏎"
+        if token == tokens.END
+        else WRITTEN.characters[token - 4]
+        if token > 3
+        else "\N{REPLACEMENT CHARACTER}"
+    )
+
+
+def test_the_page_computes_what_flax_computes(opened, made):
+    for text in (*SAMPLES, "bbbbaaaannnn", "xb"):
+        found = opened.evaluate(
+            """text => {
+                const { tokens, shares, encoder, own, cross } = document.querySelector(".gdlib-widget").translated(text);
+                const list = (nest) => [...nest].map((x) => x.length === undefined ? x : list(x));
+                return { tokens, shares: list(shares), encoder: list(encoder), own: list(own), cross: list(cross) };
+            }""",
+            text,
+        )
+        ids, shares, encoder, own, cross = translated(made[1], text)
+        assert found["tokens"] == ids.tolist()
+        np.testing.assert_allclose(found["shares"], shares, atol=1e-5)
+        for name, weights in (("encoder", encoder), ("cross", cross)):
+            expected = np.moveaxis(np.asarray(weights)[:, 0], 1, 2)  # (blocks, positions, heads, looked at)
+            np.testing.assert_allclose(found[name], expected, atol=1e-5)
+        for block in range(2):
+            for t, row in enumerate(found["own"][block]):
+                np.testing.assert_allclose(row, own[block, 0, :, t, : t + 1], atol=1e-5)
+    assert float(opened.locator(".gdlib-widget").get_attribute("data-disagreement")) < 1e-5
+    assert "This page and Flax agree" in opened.locator(".gdlib-agrees").inner_text()
+
+
+def test_a_page_whose_weights_are_not_the_models_says_so(page, made, tmp_path):
+    page.goto(written(tmp_path / "page.html", made[0]))
+    text = (tmp_path / "page.html").read_text()
+    start = text.index('"scale":{"type":"float32","data":"') + 34
+    (tmp_path / "altered.html").write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
+    page.goto((tmp_path / "altered.html").as_uri())
+    assert "disagree" in page.locator(".gdlib-agrees").inner_text()
+
+
+def test_it_translates_the_first_sample_and_what_is_typed(opened, made):
+    result, typed = opened.locator(".gdlib-result"), opened.get_by_role("textbox", name="A date")
+    for text in ("ban", "nab é"):
+        typed.fill(text)
+        settle(opened.locator("body"))
+        ids = [i for i in translated(made[1], text)[0].tolist() if i != tokens.END]
+        assert result.inner_text().strip() == "".join(map(shown, ids))
+    assert opened.locator("[aria-pressed=true]").count() == 0
+    typed.fill("")
+    assert says(opened.locator("body")) == "Type a date, or pick one."
+    assert result.inner_text().strip() == ""
+    assert opened.locator(".gdlib-cells span").count() == 0
+
+
+def looks_at(opened):
+    """What is said of the weights: [(character, place, per cent), …]."""
+    listed = says(opened.locator("body")).split("it looks at ")[1].split(". Not")[0]
+    entries = [entry.rsplit(" at ", 1) for entry in listed.split(", ")]
+    return [(c, int(rest.split(":")[0]), int(rest.split(": ")[1].split(" ")[0])) for c, rest in entries]
+
+
+@pytest.mark.parametrize(("kind", "index"), [("cross 1", 4), ("own 0", 3), ("encoder 1", 2), ("cross 0", 4)])
+@pytest.mark.parametrize("head", ["mean", "0", "1"])
+def test_it_says_and_shades_what_the_chosen_head_looks_at(opened, made, kind, index, head):
+    opened.get_by_role("button", name="éna").click()
+    opened.get_by_role("combobox", name="Attention").select_option(kind)
+    opened.get_by_role("combobox", name="Head").select_option(index=["mean", "0", "1"].index(head))
+    slider = opened.get_by_role("slider")
+    slider.press("End")
+    weights = np.asarray(translated(made[1], SAMPLES[1])[index])[int(kind[-1]), 0]
+    row = (weights.mean(axis=0) if head == "mean" else weights[int(head)])[-1]
+    characters = SAMPLES[1].replace(" ", "␣")
+    if kind.startswith("own"):
+        ids = translated(made[1], SAMPLES[1])[0].tolist()
+        characters = "▷" + "".join(map(shown, ids[:-1]))
+    best = np.argsort(-row, kind="stable")[:3]
+    for (character, place, share), j in zip(looks_at(opened), best, strict=True):
+        assert abs(share - 100 * row[place - 1]) <= 0.51
+        assert character == characters[place - 1]
+        assert abs(row[place - 1] - row[j]) < 1e-4
+    shades = opened.eval_on_selector_all(
+        ".gdlib-to span", "cells => cells.map(cell => getComputedStyle(cell).backgroundColor)"
+    )
+    alphas = [float(s.split(",")[3].strip(" )")) if s.startswith("rgba") else 1.0 for s in shades]
+    np.testing.assert_allclose(alphas, row, atol=0.01)
+    assert slider.get_attribute("aria-valuetext") == says(opened.locator("body"))
+
+
+def test_arrow_keys_a_pointer_and_a_touch_choose_who_looks(opened, made, browser):
+    slider = opened.get_by_role("slider", name="The position that looks")
+    opened.get_by_role("combobox", name="Attention").select_option("encoder 0")
+    body = opened.locator("body")
+    for key, place in [("End", 3), ("ArrowLeft", 2), ("Home", 1), ("ArrowDown", 1), ("ArrowUp", 2), ("b", 2)]:
+        slider.press(key)
+        assert says(body).startswith(f"{'ban'[place - 1]} at {place}, it looks at "), key
+        assert slider.get_attribute("aria-valuenow") == str(place)
+        assert slider.get_attribute("aria-valuemax") == "3"
+    opened.locator(".gdlib-from span").nth(2).hover()
+    assert says(body).startswith("n at 3")
+    with browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}) as context:
+        phone = context.new_page()
+        phone.goto(opened.url)
+        phone.get_by_role("combobox", name="Attention").select_option("encoder 0")
+        settle(phone.locator("body"))
+        phone.locator(".gdlib-from span").nth(1).tap()
+        assert says(phone.locator("body")).startswith("a at 2")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_unknown_characters_accents_and_long_texts(opened, made):
+    typed, body = opened.get_by_role("textbox", name="A date"), opened.locator("body")
+    typed.fill("bx😀")
+    assert says(body).endswith("Not among the characters it was trained on: x 😀")
+    opened.get_by_role("combobox", name="Attention").select_option("encoder 0")
+    typed.fill("e\u0301na ba\u0301n")
+    settle(body)
+    assert opened.locator(".gdlib-from").inner_text().split() == list("éna␣bán")
+    typed.fill("ban" * 10)
+    settle(body)
+    assert opened.locator(".gdlib-from span").count() == LONGEST
+
+
+def test_two_on_a_page_work_by_themselves(page, made, tmp_path):
+    page.goto(written(tmp_path / "twice.html", made[0], made[0]))
+    assert page.locator("#end").inner_text() == "end"
+    first, second = page.locator(".gdlib-widget").all()
+    before = says(second)
+    first.get_by_role("textbox", name="A date").fill("nnn")
+    settle(first)
+    assert says(second) == before
+    assert second.get_by_role("textbox").input_value() == "ban"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_the_chapter_it_agrees_and_translates(page, bases, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{bases['file']}/{CHAPTER}")
+    root = page.locator(".gdlib-widget:has(.gdlib-cells)")
+    assert float(root.get_attribute("data-disagreement")) < 1e-3
+    root.get_by_role("textbox", name="A date").fill("Samstag, 17. August 1991")
+    settle(root)
+    assert root.locator(".gdlib-result").inner_text() == "1991-08-17"
