@@ -88,7 +88,8 @@ def test_the_page_computes_what_flax_computes(opened, made):
     for text in (*SAMPLES, "bbbbaaaannnn", "xb"):
         found = opened.evaluate(
             """text => {
-                const { tokens, shares, encoder, own, cross } = document.querySelector(".gdlib-widget").translated(text);
+                const root = document.querySelector(".gdlib-widget");
+                const { tokens, shares, encoder, own, cross } = root.translated(text);
                 const list = (nest) => [...nest].map((x) => x.length === undefined ? x : list(x));
                 return { tokens, shares: list(shares), encoder: list(encoder), own: list(own), cross: list(cross) };
             }""",
