@@ -158,6 +158,7 @@ def dates(
     styles: Sequence[str] = ("full", "long"),
     years: tuple[int, int] = (1980, 2019),
     share: float = 0.1,
+    salt: str = "",
 ) -> tuple[Dates, Dates]:
     """(train, test): each date once in each language. Split by date: a day's texts in all languages stand on one side.
 
@@ -167,9 +168,11 @@ def dates(
         them, as good as at random.
       years: the first and the last.
       share: of the dates, about, that are held out; between 0 and 1.
+      salt: another one splits otherwise.
 
-    Which side and which style a text gets, and the order, depend on its date and language alone. Raises ValueError for
-    no languages, an unknown language or style, years outside 1 to 9999, and a share that leaves one side empty.
+    Which side and which style a text gets, and the order, depend on its date, its language and the salt alone. Raises
+    ValueError for no languages, an unknown language or style, years outside 1 to 9999, and a share that leaves one side
+    empty.
     """
     if not languages or not styles:
         raise ValueError(f"languages, styles: expected at least one, got {languages} and {styles}")
@@ -186,7 +189,7 @@ def dates(
     for row in rows:
         denoted[row[1]].add(row[2])
     kept = sorted(row for row in rows if len(denoted[row[1]]) == 1)
-    held_out = {day: _fraction(day) < share for day in {iso for _, _, iso, *_ in kept}}
+    held_out = {day: _fraction(salt + day) < share for day in {iso for _, _, iso, *_ in kept}}
     if len(set(held_out.values())) < 2:
         raise ValueError(f"share: expected one that leaves dates on both sides, got {share}")
     return tuple(

@@ -161,6 +161,14 @@ def test_dates_keep_their_side_and_style_when_languages_and_years_change(few_dat
         assert set(smaller.iso) <= set(part.iso)
 
 
+def test_another_salt_holds_out_other_dates(few_dates):
+    other = texts.dates(("de", "en", "hu", "ru"), years=(1999, 2001), salt="again")
+    for part, resplit in zip(few_dates, other, strict=True):
+        assert set(part.iso) != set(resplit.iso)
+    assert {*few_dates[0].texts, *few_dates[1].texts} == {*other[0].texts, *other[1].texts}
+    assert 0.06 < len(set(other[1].iso)) / 1096 < 0.14
+
+
 def test_texts_that_denote_several_dates_are_left_out_and_counted():
     train, test = texts.dates(("en", "es"), styles=("short",), years=(2000, 2000), share=0.5)
     kept = set(zip(train.texts, train.iso, strict=True)) | set(zip(test.texts, test.iso, strict=True))
