@@ -21,8 +21,8 @@ def decode(
     """Draw texts from p(text | condition), token by token.
 
     Args:
-      model: gives `start(batch) -> carry` and `next(carry, tokens, conditions) -> (carry, logits)`; and, where it can
-        write no more than so many tokens, `longest`.
+      model: gives `start(batch, steps) -> carry`, with room for so many tokens, and
+        `next(carry, tokens, conditions) -> (carry, logits)`.
       conditions: a pytree of arrays with one row for each text.
       rng_key: what the draws depend on.
       steps: tokens at most.
@@ -34,8 +34,6 @@ def decode(
     """
     batch = validation.examples("conditions", conditions)
     steps = validation.positive_int("steps", steps)
-    if steps > (longest := getattr(model, "longest", steps)):
-        raise ValueError(f"steps: expected at most the model's {longest}, got {steps}")
     validation.within("temperature", temperature, 0, jnp.inf)
     return _decode(
         *nnx.split(model), conditions, rng_key, jnp.asarray(temperature, jnp.float32), batch, steps
@@ -55,6 +53,6 @@ def _decode(graphdef, state, conditions, rng_key, temperature, batch: int, steps
         chosen = jnp.where(ended, tokens.PAD, chosen)
         return (carry, chosen, ended | (chosen == tokens.END)), chosen
 
-    first = (model.start(batch), jnp.full(batch, tokens.START), jnp.zeros(batch, bool))
+    first = (model.start(batch, steps), jnp.full(batch, tokens.START), jnp.zeros(batch, bool))
     _, chosen = jax.lax.scan(one, first, jax.random.split(rng_key, steps))
     return chosen.T

@@ -287,8 +287,9 @@ class CharacterModel(nnx.Module):
         )
         return self.logits(unroll(self.cell, inputs)[0])
 
-    def start(self, batch: int) -> Carry:
-        """What is known before the first token: nothing."""
+    def start(self, batch: int, steps: int | None = None) -> Carry:
+        """What is known before the first token: nothing. A state has room for any number of steps."""
+        del steps
         return self.cell.start(batch)
 
     def next(

@@ -17,6 +17,8 @@ from jaxtyping import Array, Bool, Float, Int
 from gdlib import layers, validation
 
 Dense = partial(nnx.Linear, dot_general=layers.rows_product)
+# What others see of positions: their keys and their values, (batch, heads, from, width / heads) each.
+KeysValues = tuple[Float[Array, "batch heads from d"], Float[Array, "batch heads from d"]]
 
 
 def sinusoids(length: int, width: int) -> Float[Array, "length width"]:
@@ -77,25 +79,25 @@ class Attention(nnx.Module):
         self.looked_at = Dense(width, 2 * width, use_bias=False, rngs=rngs)
         self.mixed = Dense(width, width, use_bias=False, rngs=rngs)
 
-    def keys_values(self, x: Float[Array, "batch from width"]) -> Float[Array, "batch from 2*width"]:
-        """What others see of each position: its keys and its values, those of all heads side by side."""
-        return self.looked_at(x)
+    def keys_values(self, x: Float[Array, "batch from width"]) -> KeysValues:
+        """What others see of each position."""
+        keys, values = jnp.split(self.looked_at(x), 2, axis=-1)
+        return self._by_head(keys), self._by_head(values)
 
     def __call__(
         self,
         x: Float[Array, "batch to width"],
-        keys_values: Float[Array, "batch from 2*width"],
+        keys_values: KeysValues,
         mask: Array | None = None,
     ) -> tuple[Float[Array, "batch to width"], Float[Array, "batch heads to from"]]:
         """(what each position of x finds, the weights with which each head looked).
 
         Raises ValueError for a mask that does not broadcast to (batch, to, from).
         """
-        queries = self._by_head(self.queries(x))
-        keys, values = map(self._by_head, jnp.split(keys_values, 2, axis=-1))
+        keys, values = keys_values
         if mask is not None:
-            mask = _checked_mask(mask, (len(x), x.shape[1], keys_values.shape[1]))[:, None]
-        found, weights = attend(queries, keys, values, mask, scale=self.scale)
+            mask = _checked_mask(mask, (len(x), x.shape[1], keys.shape[2]))[:, None]
+        found, weights = attend(self._by_head(self.queries(x)), keys, values, mask, scale=self.scale)
         return self.mixed(found.swapaxes(1, 2).reshape(x.shape)), weights
 
     def _by_head(self, x: Array) -> Array:
@@ -288,10 +290,10 @@ class TransformerClassifier(nnx.Module):
 class Source(NamedTuple):
     """What a decoder sees of the texts it translates.
 
-    keys_values: (batch, blocks, time, 2 · width), those of each decoder block. mask: (batch, 1, time).
+    keys_values: of each decoder block. mask: (batch, 1, time).
     """
 
-    keys_values: Array
+    keys_values: tuple[KeysValues, ...]
     mask: Array
 
 
@@ -305,7 +307,7 @@ class DecoderBlock(nnx.Module):
             nnx.LayerNorm(width, rngs=rngs) for _ in range(3)
         )
 
-    def seen(self, x: Float[Array, "batch time width"]) -> Float[Array, "batch time 2*width"]:
+    def seen(self, x: Float[Array, "batch time width"]) -> KeysValues:
         """The keys and values of these positions, for them and those after them."""
         return self.own.keys_values(self.before_own(x))
 
@@ -313,8 +315,9 @@ class DecoderBlock(nnx.Module):
         """(x, its own attention's weights, those on the source).
 
         Args:
-          x: (batch, to, width). seen: (batch, from, 2 · width) keys and values, and mask: which may be looked at.
-          source: (batch, time, 2 · width). source_mask: (batch, 1, time).
+          x: (batch, to, width).
+          seen, mask: keys and values of the target so far, and which of them may be looked at.
+          source, source_mask: those of the source.
         """
         found, own = self.own(self.before_own(x), seen, mask)
         x = x + found
@@ -374,7 +377,7 @@ class Translator(nnx.Module):
         mask = valid_positions(lengths, *sources.shape)
         if mask is None:
             mask = jnp.ones((len(sources), 1, sources.shape[1]), bool)
-        return Source(jnp.stack([block.cross.keys_values(x) for block in self.blocks], axis=1), mask)
+        return Source(tuple(block.cross.keys_values(x) for block in self.blocks), mask)
 
     def encode(self, sources, lengths=None) -> tuple[Array, Array]:
         """(the encoder's vectors, its attention's weights): see `Encoder`."""
@@ -383,23 +386,32 @@ class Translator(nnx.Module):
     def __call__(self, targets: Int[Array, "batch time"], source: Source) -> Translation:
         """At each position the logits of the token that comes next, all at once; `targets` begins with START."""
         x, mask, looked = self.targets(targets), causal(targets.shape[1]), []
-        for i, block in enumerate(self.blocks):
-            x, *weights = block(x, block.seen(x), mask, source.keys_values[:, i], source.mask)
+        for block, keys_values in zip(self.blocks, source.keys_values, strict=True):
+            x, *weights = block(x, block.seen(x), mask, keys_values, source.mask)
             looked.append(weights)
         return Translation(self.logits(self.norm(x)), *map(jnp.stack, zip(*looked, strict=True)))
 
-    def start(self, batch: int) -> tuple[Array, Array]:
-        """Before the first token: (position 0, an empty cache of keys and values)."""
-        cache = jnp.zeros((len(self.blocks), batch, self.longest, 2 * self.width))
-        return jnp.zeros((), jnp.int32), cache
+    def start(self, batch: int, steps: int | None = None) -> tuple[Array, tuple[KeysValues, ...]]:
+        """Before the first token: (position 0, an empty cache of keys and values for each block).
+
+        steps: tokens there is room for; default, and at most, `longest`. Raises ValueError for more.
+        """
+        steps = self.longest if steps is None else steps
+        if steps > self.longest:
+            raise ValueError(f"steps: expected at most the model's {self.longest}, got {steps}")
+        heads = self.blocks[0].own.heads
+        empty = jnp.zeros((batch, heads, steps, self.width // heads))
+        return jnp.zeros((), jnp.int32), ((empty, empty),) * len(self.blocks)
 
     def next(
-        self, carry: tuple[Array, Array], tokens: Int[Array, " batch"], source: Source
-    ) -> tuple[tuple[Array, Array], Float[Array, "batch targets"]]:
-        """One token further: (carry, the logits of the token that comes next). For at most `longest` tokens."""
-        position, cache = carry
-        x, mask = self.targets(tokens[:, None], position), (jnp.arange(self.longest) <= position)[None, None]
-        for i, block in enumerate(self.blocks):
-            cache = jax.lax.dynamic_update_slice(cache, block.seen(x)[None], (i, 0, position, 0))
-            x, *_ = block(x, cache[i], mask, source.keys_values[:, i], source.mask)
-        return (position + 1, cache), self.logits(self.norm(x))[:, 0]
+        self, carry: tuple[Array, tuple[KeysValues, ...]], tokens: Int[Array, " batch"], source: Source
+    ) -> tuple[tuple[Array, tuple[KeysValues, ...]], Float[Array, "batch targets"]]:
+        """One token further: (carry, the logits of the token that comes next). For as many tokens as there is room."""
+        position, caches = carry
+        x, kept = self.targets(tokens[:, None], position), []
+        mask = (jnp.arange(caches[0][0].shape[2]) <= position)[None, None]
+        for block, cache, keys_values in zip(self.blocks, caches, source.keys_values, strict=True):
+            put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=position, axis=2)
+            kept.append(tuple(map(put, cache, block.seen(x))))
+            x, *_ = block(x, kept[-1], mask, keys_values, source.mask)
+        return (position + 1, tuple(kept)), self.logits(self.norm(x))[:, 0]

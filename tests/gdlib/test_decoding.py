@@ -17,7 +17,7 @@ class Counter(nnx.Module):
     def __init__(self, chance=0.25):
         self.chance = nnx.Param(jnp.array(chance))
 
-    def start(self, batch):
+    def start(self, batch, steps):
         return jnp.zeros(batch, jnp.int32)
 
     def next(self, carry, tokens_, conditions):
