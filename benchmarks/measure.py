@@ -1,7 +1,7 @@
 """One measurement, in a process of its own: prints what it found as JSON, on one line.
 
-python benchmarks/measure.py train gdlib vae --data digits.npz --epochs 10
-python benchmarks/measure.py alone vae --data digits.npz --epochs 10      gdlib's loop, and many seeds
+python benchmarks/measure.py train gdlib vae --data FOLDER --epochs 10
+python benchmarks/measure.py alone vae --data FOLDER --epochs 10      gdlib's loop, and many seeds
 python benchmarks/measure.py rate jax
 """
 
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import work
 
 CONTENDERS = ("gdlib", "PyTorch, eager", "PyTorch, compiled", "Keras")
@@ -22,19 +23,19 @@ SEEDS = (1, 2, 4)
 MOST_EPOCHS = 60  # that a target is waited for
 
 
-def trainer(contender: str, model: str, digits: work.Digits) -> Callable:
+def builder(contender: str, model: str, data: work.Digits | work.Dates) -> Callable[[], work.Contender]:
     """Imports the framework. What it returns builds the model; nothing is compiled before that."""
     if contender == "gdlib":
         import with_gdlib
 
-        return lambda: with_gdlib.trainer(model, digits)
+        return lambda: with_gdlib.trainer(model, data)
     if contender == "Keras":
         import with_keras
 
-        return lambda: with_keras.trainer(model, digits)
+        return lambda: with_keras.trainer(model, data)
     import with_torch
 
-    return lambda: with_torch.trainer(model, digits, compiled=contender == "PyTorch, compiled")
+    return lambda: with_torch.trainer(model, data, compiled=contender == "PyTorch, compiled")
 
 
 def peak_memory() -> float:
@@ -65,12 +66,12 @@ def machine_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
-def train(contender: str, model: str, digits: work.Digits, epochs: int) -> dict:
-    """From nothing compiled to the target; then warm steps."""
-    build = trainer(contender, model, digits)
+def train(contender: str, model: str, data: work.Digits | work.Dates, epochs: int) -> dict:
+    """From nothing compiled to the target; then warm steps, and for the transformer warm decoding."""
+    build = builder(contender, model, data)
     found = {"memory_before": peak_memory()}
     started = time.perf_counter()
-    fit = build()
+    fit, decode = build()
     if model not in work.TARGETS:
         fit(1)
         found["first_epoch_seconds"] = time.perf_counter() - started
@@ -85,19 +86,33 @@ def train(contender: str, model: str, digits: work.Digits, epochs: int) -> dict:
     fit(2)  # what only a second call compiles
     with Clock() as clock:
         fit(epochs)
-    return found | {
+    found |= {
         "step_ms": 1000 * clock.seconds / (epochs * work.STEPS_PER_EPOCH),
         "memory_peak": peak_memory(),
         "elsewhere": clock.elsewhere,
     }
+    return found if decode is None else found | decoding(decode, data)
 
 
-def alone(model: str, digits: work.Digits, epochs: int, repeats: int = 3) -> dict:
+def decoding(decode: Callable[[], np.ndarray], dates: work.Dates, repeats: int = 20) -> dict:
+    """Tokens a second of a warm decoder, the median of some times; and whether it decodes: the share that is right."""
+    decoded, seconds = decode(), []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        decode()
+        seconds.append(time.perf_counter() - started)
+    return {
+        "tokens_per_second": decoded.size / statistics.median(seconds),
+        "decoded_right": dates.right(decoded),
+    }
+
+
+def alone(model: str, data: work.Digits | work.Dates, epochs: int, repeats: int = 3) -> dict:
     """gdlib's `fit`, the compiled loop inside it, and many seeds at once: milliseconds a step, in turns."""
     import with_gdlib
 
-    runs = {"fit": with_gdlib.trainer(model, digits), "scan": with_gdlib.scan(model, digits)}
-    runs |= {f"{seeds} seeds": with_gdlib.trainer(model, digits, seeds=seeds) for seeds in SEEDS}
+    runs = {"fit": with_gdlib.trainer(model, data).fit, "scan": with_gdlib.scan(model, data)}
+    runs |= {f"{seeds} seeds": with_gdlib.trainer(model, data, seeds=seeds).fit for seeds in SEEDS}
     found, elsewhere = {name: [] for name in runs}, []
     for fit in runs.values():
         fit(1)
@@ -126,8 +141,6 @@ def rate(library: str, repeats: int = 5) -> dict:
         import torch
 
         multiply, array, finish = torch.matmul, torch.from_numpy, lambda result: result
-    import numpy as np
-
     rng, best, elsewhere = np.random.default_rng(0), 0.0, []
     for rows, inner, columns in PRODUCTS:
         a, b = (array(rng.random(shape, np.float32)) for shape in ((rows, inner), (inner, columns)))
@@ -147,15 +160,15 @@ def rate(library: str, repeats: int = 5) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", nargs="+", help="train CONTENDER MODEL | alone MODEL | rate LIBRARY")
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, help="the folder that work.py wrote to")
     parser.add_argument("--epochs", type=int)
     arguments = parser.parse_args()
     kind, *which = arguments.what
     if kind == "rate":
         found = rate(*which)
     else:
-        digits = work.load_digits(arguments.data).for_model(which[-1])
-        found = {"train": train, "alone": alone}[kind](*which, digits, arguments.epochs)
+        data = work.load_data(arguments.data, which[-1])
+        found = {"train": train, "alone": alone}[kind](*which, data, arguments.epochs)
     print(json.dumps(found))
 
 

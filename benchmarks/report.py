@@ -12,7 +12,7 @@ import work
 
 HERE = Path(__file__).resolve().parent
 OWN = "gdlib"
-TITLES = {"vae": "VAE", "gan": "GAN", "cnn": "CNN"}
+TITLES = {"vae": "VAE", "gan": "GAN", "cnn": "CNN", "lstm": "LSTM", "transformer": "Transformer"}
 SHARE = 0.8  # of the machine's matmul rate, to be reached in the VAE
 
 
@@ -59,6 +59,28 @@ def fastest_peer(results: dict, model: str) -> str:
     return min(peers, key=lambda name: statistics.median(column(results, model, name, "step_ms")))
 
 
+def fastest_decoder(results: dict) -> tuple[str, float]:
+    """The peer that writes most tokens a second, and its rate over gdlib's of the same round."""
+
+    def rates(name):
+        return column(results, "transformer", name, "tokens_per_second")
+
+    peers = [name for name in results["trained"]["transformer"] if name != OWN]
+    peer = max(peers, key=lambda name: statistics.median(rates(name)))
+    return peer, statistics.median(theirs / own for theirs, own in zip(rates(peer), rates(OWN), strict=True))
+
+
+def decoding_rows(results: dict) -> list[list[str]]:
+    """For each contender, thousands of tokens a second, and the median share of texts without a mistake."""
+    rows = []
+    for name in contenders(results):
+        tokens, right = (
+            column(results, "transformer", name, what) for what in ("tokens_per_second", "decoded_right")
+        )
+        rows.append([name, spread([rate / 1000 for rate in tokens]), f"{statistics.median(right):.0%}"])
+    return rows
+
+
 def contenders(results: dict) -> list[str]:
     return list(next(iter(results["trained"].values())))
 
@@ -79,6 +101,11 @@ def verdicts(results: dict) -> list[str]:
         lines.append(
             f"- {title}: **{met}**. The fastest peer, {peer}, takes {ratio:.2f} times as long a step as {OWN}."
         )
+    peer, ratio = fastest_decoder(results)
+    met = "met" if ratio <= 1 else "missed"
+    lines.append(
+        f"- Decoding: **{met}**. The fastest peer, {peer}, writes {ratio:.2f} times as many tokens a second as {OWN}."
+    )
     share = statistics.median(shares(results, "vae", OWN))
     met = "met" if share >= SHARE else "missed"
     lines.append(
@@ -153,6 +180,12 @@ def markdown(results: dict) -> str:
         f"Seconds until the held-out target is reached ({aims}), compilation and the evaluation after each epoch "
         "included, and after how many epochs that was:",
         table(["", *(TITLES[model] for model in work.TARGETS)], time_to_target),
+        "## Writing, token by token",
+        f"Thousands of tokens a second, with the trained transformer and a cache of keys and values: {work.TEXTS} "
+        f"held-out dates at once, {work.WRITTEN} tokens each, the reading of the source included; warm, the median of "
+        "20 times in each process. Beside it, the share of these dates that came out right, after the epochs that that "
+        "process had trained:",
+        table(["", "10³ tokens a second", "right"], decoding_rows(results)),
         "## The share of the machine's matmul rate",
         f"The machine multiplies float32 matrices at {digits(best_rate(results))} · 10⁹ operations a second: the best "
         f"of jax ({rates['jax']}) and PyTorch ({rates['torch']}). A step takes, by formula, in 10⁶ operations: "

@@ -95,11 +95,10 @@ def main() -> None:
     epochs = ["--epochs", str(arguments.epochs)]
     rates = {library: [] for library in ("jax", "torch")}
     trained = {model: {name: [] for name in measure.CONTENDERS} for model in work.MODELS}
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder, "digits.npz")
+    with tempfile.TemporaryDirectory() as data:
         # In a process of its own: a child's peak of memory begins at its parent's, which so stays small.
-        subprocess.run([sys.executable, str(HERE / "work.py"), str(data)], check=True)
-        options = ["--data", str(data), *epochs]
+        subprocess.run([sys.executable, str(HERE / "work.py"), data], check=True)
+        options = ["--data", data, *epochs]
         for contenders in in_turns(arguments.rounds, measure.CONTENDERS):
             for library, found in rates.items():
                 found.append(run(["rate", library], []))

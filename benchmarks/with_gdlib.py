@@ -1,7 +1,8 @@
-"""The three models in gdlib, trained as the chapters train them: a step, and `train.fit`."""
+"""The models in gdlib, trained as the chapters train them, a step and `train.fit`; and decoded by `decoding.decode`."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +11,8 @@ import optax
 import work
 from flax import nnx
 
-from gdlib import chunk, datasets, objectives, train
-from gdlib.models import cnn, gan, vae
+from gdlib import chunk, datasets, decoding, objectives, tokens, train
+from gdlib.models import cnn, gan, rnn, transformer, vae
 
 SHAPE = (work.HEIGHT, work.HEIGHT, 1)
 
@@ -101,13 +102,78 @@ def cnn_task(digits: work.Digits) -> Task:
     return Task(create, train.gradient_step(classification), training, accuracy, held_out)
 
 
-TASKS = {"vae": vae_task, "gan": gan_task, "cnn": cnn_task}
+def lstm_task(digits: work.Digits) -> Task:
+    transformation = optax.adam(work.RATE)
+
+    def create(rng_key):
+        rngs = nnx.Rngs(rng_key)
+        cell = rnn.LSTMCell(work.HEIGHT, work.LSTM_UNITS, rngs=rngs)
+        model = rnn.SequenceClassifier(cell, work.CLASSES, dense=work.LSTM_HIDDEN, rngs=rngs)
+        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+
+    training = datasets.Dataset(digits.images, digits.labels, datasets.DIGITS)
+    held_out = datasets.Dataset(digits.held_out_images, digits.held_out_labels, datasets.DIGITS)
+    return Task(create, train.gradient_step(classification), training, accuracy, held_out)
 
 
-def trainer(model: str, digits: work.Digits, *, seeds: int = 0) -> Callable[..., float | None]:
-    """`fit(epochs, validate=False)`: trains on, and gives the held-out score where asked. `seeds` > 0: that many at
-    once, by `nnx.vmap` and a vector of keys."""
-    task = TASKS[model](digits)
+class Pairs(NamedTuple):
+    """Texts on both sides, as in `work.Dates`."""
+
+    sources: np.ndarray
+    lengths: np.ndarray
+    targets: np.ndarray
+
+
+def negative_log_likelihood(model, batch, rng_key):
+    logits = model(batch.targets[:, :-1], model.read(batch.sources, batch.lengths)).logits
+    wanted = batch.targets[:, 1:]
+    return {"loss": jnp.mean(objectives.text_cross_entropy(logits, wanted, wanted != tokens.PAD))}
+
+
+def transformer_task(dates: work.Dates) -> Task:
+    transformation = optax.adam(work.RATE)
+
+    def create(rng_key):
+        model = transformer.Translator(
+            dates.source_tokens,
+            work.ISO_TOKENS,
+            longest=work.READ,
+            width=work.WIDTH,
+            heads=work.HEADS,
+            blocks=work.BLOCKS,
+            hidden=work.FEED_FORWARD,
+            rngs=nnx.Rngs(rng_key),
+        )
+        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+
+    training = Pairs(dates.sources, dates.lengths, dates.targets)
+    held_out = Pairs(dates.held_out_sources, dates.held_out_lengths, dates.held_out_targets)
+    step = train.gradient_step(negative_log_likelihood)
+    return Task(create, step, training, negative_log_likelihood, held_out)
+
+
+@nnx.jit
+def read(model, sources, lengths):
+    return model.read(sources, lengths)
+
+
+def translate(model: transformer.Translator, texts: Pairs) -> np.ndarray:
+    source = read(model, texts.sources, texts.lengths)
+    return np.asarray(decoding.decode(model, source, jax.random.key(0), steps=work.WRITTEN, temperature=0))
+
+
+TASKS = {
+    "vae": vae_task,
+    "gan": gan_task,
+    "cnn": cnn_task,
+    "lstm": lstm_task,
+    "transformer": transformer_task,
+}
+
+
+def trainer(model: str, data: work.Digits | work.Dates, *, seeds: int = 0) -> work.Contender:
+    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys."""
+    task = TASKS[model](data)
     rng_key = jax.random.key(0)
 
     def next_key():
@@ -134,14 +200,15 @@ def trainer(model: str, digits: work.Digits, *, seeds: int = 0) -> Callable[...,
         (scores,) = history.validation.values()
         return float(scores[-1])
 
-    return fit
+    decode = partial(translate, modules[0], task.held_out) if model == "transformer" else None
+    return work.Contender(fit, decode)
 
 
-def scan(model: str, digits: work.Digits) -> Callable[..., None]:
+def scan(model: str, data: work.Digits | work.Dates) -> Callable[..., None]:
     """The compiled loop inside `fit` alone, on one order of the data that is drawn beforehand."""
-    task = TASKS[model](digits)
+    task = TASKS[model](data)
     graphdef, state = nnx.split(task.create(jax.random.key(0)))
-    data = jax.device_put(task.data)
+    on_device = jax.device_put(task.data)
     order = np.random.default_rng(0).permutation(work.EXAMPLES).reshape(-1, work.BATCH)
     one_epoch = partial(chunk.run_steps, task.step, graphdef, None, guarded=False)
 
@@ -149,7 +216,7 @@ def scan(model: str, digits: work.Digits) -> Callable[..., None]:
         nonlocal state
         for epoch in range(epochs):
             first = epoch * work.STEPS_PER_EPOCH
-            state, *_ = one_epoch(state, jnp.asarray(True), data, order, jax.random.key(1), first)
+            state, *_ = one_epoch(state, jnp.asarray(True), on_device, order, jax.random.key(1), first)
         jax.block_until_ready(state)
 
     return fit

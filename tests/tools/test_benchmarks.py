@@ -6,7 +6,11 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from flax import nnx
+
+from gdlib.models import transformer
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -43,6 +47,59 @@ def test_the_vae_takes_six_operations_a_weight_but_for_the_first_layers_inputs(m
     work, _ = modules
     weights = 784 * 256 + 256 * 4 + 2 * 512 + 512 * 784
     assert work.FLOPS["vae"] == 128 * (6 * weights - 2 * 784 * 256)
+
+
+def test_the_lstm_takes_its_two_products_at_every_row(modules):
+    work, _ = modules
+    cell, dense = 28 * 256 + 64 * 256, 64 * 128 + 128 * 10
+    assert work.FLOPS["lstm"] == 128 * (28 * (6 * cell - 2 * 28 * 256) + 6 * dense)
+
+
+def test_the_transformers_operations_are_what_xla_counts(modules):
+    """All products of gdlib's model, those of attention included, and little else."""
+    work, _ = modules
+    model = transformer.Translator(137, work.ISO_TOKENS, longest=work.READ, rngs=nnx.Rngs(0))
+    graphdef, weights = nnx.split(model)
+    sources, targets = (jnp.ones((work.BATCH, time), int) for time in (work.READ, work.WRITTEN))
+
+    def loss(weights):
+        model = nnx.merge(graphdef, weights)
+        return jnp.sum(model(targets, model.read(sources)).logits)
+
+    counted = jax.jit(jax.grad(loss)).lower(weights).cost_analysis()["flops"]
+    assert work.FLOPS["transformer"] == pytest.approx(counted, rel=0.1)
+
+
+def test_the_peers_positions_are_gdlibs(modules):
+    work, _ = modules
+    np.testing.assert_allclose(work.sinusoids(), transformer.sinusoids(work.READ, work.WIDTH), atol=1e-5)
+
+
+def test_a_date_is_right_only_as_a_whole(modules):
+    work, _ = modules
+    targets = np.array([[1, 5, 6, 2], [1, 7, 8, 2]])
+    dates = work.Dates(*[None] * 5, held_out_targets=targets, source_tokens=9)
+    assert dates.right(np.array([[5, 6, 2], [7, 9, 2]])) == 0.5
+
+
+def test_more_is_better_of_accuracies_alone(modules):
+    work, _ = modules
+    assert work.reached("lstm", 0.94)
+    assert not work.reached("lstm", 0.92)
+    assert work.reached("transformer", 0.9)
+    assert not work.reached("transformer", 1.1)
+
+
+def test_the_report_compares_decoders_round_by_round(modules):
+    _, report = modules
+    rates = {"gdlib": [2e3, 4e3], "Keras": [3e3, 4e3], "PyTorch, eager": [1e3, 2e3]}
+    found = {
+        name: [{"tokens_per_second": rate, "decoded_right": 0.5} for rate in rounds]
+        for name, rounds in rates.items()
+    }
+    results = {"trained": {"transformer": found}}
+    assert report.fastest_decoder(results) == ("Keras", 1.25)
+    assert report.decoding_rows(results)[0] == ["gdlib", "3.00 (2.00–4.00)", "50%"]
 
 
 def test_the_report_takes_ratios_round_by_round(modules):
