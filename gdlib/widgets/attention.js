@@ -1,20 +1,18 @@
 // A text that the reader types, translated in the page, and where each head looks. `root` is the widget's own element.
 const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
 const { heads, width, samples, longest, steps } = data;
-const PAD = 0, START = 1, END = 2, UNKNOWN = 3, SPECIAL = 4;
 const weights = unpackWeights(data.weights);
-// Code points, as Python counts characters; not halves of pairs.
-const positions = new Map([...data.characters].map((character, i) => [character, SPECIAL + i]));
+const known = tokensOf(data.characters);
 const alphabet = [...data.written];
 const shown = (token) => token === END ? "⏎" : token === START ? "▷" : token === UNKNOWN ? "\ufffd" : alphabet[token - SPECIAL];
 
 // text → { letters, tokens, shares, encoder, own, cross }: what is written, always the most probable token, with the
 // probabilities of all; and the weights, [block][position][head][looked at].
 function translate(text) {
-  const letters = [...text.normalize("NFC")].slice(0, longest), tokens = [], shares = [], looks = [];
+  const letters = lettersOf(text, longest), tokens = [], shares = [], looks = [];
   if (!letters.length) return { letters, tokens, shares, encoder: [], own: [], cross: [] };
   const placed = letters.map((letter, t) =>
-    place(positions.get(letter) ?? UNKNOWN, t, weights.sources.tokens.embedding, width));
+    place(known.get(letter) ?? UNKNOWN, t, weights.sources.tokens.embedding, width));
   const { xs, weights: encoder } = encode(placed, weights.encoder, heads);
   const next = decoder(xs, weights, heads, width);
   for (let token = START; tokens.length < steps && token !== END; tokens.push(token)) {
@@ -43,11 +41,6 @@ function disagreement() {
 const find = (name) => root.querySelector(`.gdlib-${name}`);
 const typed = find("typed"), from = find("from"), to = find("to"), says = find("says");
 const which = find("which"), head = find("head");
-const add = (parent, tag, properties) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  parent.append(element);
-  return element;
-};
 for (const [kind, name] of [["cross", "from date to text"], ["own", "within the date"], ["encoder", "within the text"]]) {
   Object.keys(kind === "encoder" ? weights.encoder.blocks : weights.blocks).forEach((block) =>
     add(which, "option", { value: `${kind} ${block}`, textContent: `${name}, block ${Number(block) + 1}` }));
@@ -69,7 +62,6 @@ function view() {
 }
 
 const named = (character) => character === " " ? "␣" : character;
-const percent = (p) => `${Math.round(100 * p)} %`;
 
 function cells(strip, characters, decorate) {
   strip.replaceChildren();
@@ -95,23 +87,15 @@ function show() {
   from.setAttribute("aria-valuemax", Math.max(lookers.length, 1));
   from.setAttribute("aria-valuenow", Math.min(chosen + 1, Math.max(lookers.length, 1)));
   const most = row.map((weight, j) => [weight, j]).sort((a, b) => b[0] - a[0]).slice(0, 3)
-    .map(([weight, j]) => `${named(looked[j])} at ${j + 1}: ${percent(weight)}`).join(", ");
+    .map(([weight, j]) => `${named(looked[j])} at ${j + 1}: ${spoken(weight)}`).join(", ");
   const act = kind === "encoder" ? `${named(lookers[chosen] ?? "")} at ${chosen + 1}`
-    : `Writing ${lookers[chosen]} (${percent(found.shares[chosen]?.[found.tokens[chosen]] ?? 0)} sure)`;
+    : `Writing ${lookers[chosen]} (${spoken(found.shares[chosen]?.[found.tokens[chosen]] ?? 0)} sure)`;
   const answer = lookers.length ? `${act}, it looks at ${most}` : "Type a date, or pick one.";
   from.setAttribute("aria-valuetext", answer);
-  const unknown = [...new Set(found.letters.filter((letter) => !positions.has(letter)))];
-  says.textContent = unknown.length
-    ? `${answer}. Not among the characters it was trained on: ${unknown.join(" ")}` : answer;
-  buttons.forEach((button, k) => button.setAttribute("aria-pressed", typed.value === samples[k]));
+  says.textContent = withUnknown(answer, found.letters, known);
+  markChosen();
 }
-
-let waiting = false;
-function refresh() {
-  if (waiting) return;  // one drawing a frame, however fast the pointer is
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; show(); });
-}
+const refresh = oncePerFrame(show);
 
 // ------------------------------------------------------------------------------------- pointer and keyboard
 
@@ -126,22 +110,10 @@ function choose(position) {
   refresh();
 }
 
-const buttons = samples.map((text) => {
-  const button = add(find("picks"), "button", { type: "button", className: "gdlib-clear", textContent: text });
-  button.addEventListener("click", () => { typed.value = text; take(text); });
-  return button;
-});
-typed.addEventListener("input", () => take(typed.value));
+const markChosen = asks(typed, find("picks"), samples, take);
 which.addEventListener("change", refresh);
 head.addEventListener("change", refresh);
-from.addEventListener("keydown", (event) => {
-  const last = view().lookers.length - 1;
-  const next = { ArrowLeft: chosen - 1, ArrowDown: chosen - 1, ArrowRight: chosen + 1, ArrowUp: chosen + 1, Home: 0,
-                 End: last }[event.key];
-  if (next === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
-  event.preventDefault();  // the page would scroll
-  choose(Math.max(0, Math.min(last, next)));
-});
+moveByKeys(from, () => chosen, () => view().lookers.length - 1, choose);
 
 const worst = disagreement();
 root.dataset.disagreement = worst;

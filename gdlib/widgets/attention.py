@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike
 
 from gdlib import validation
 from gdlib.widgets.embed import Widget, nest_packed, packed, widget
+from gdlib.widgets.typed import SPECIAL, field, stacked_answers
 
-SPECIAL = 4  # padding, start, end and unknown come before the characters, as in tokens
-BODY = """
-<div class="gdlib-row"><label class="gdlib-asks">A date <input type="text" class="gdlib-typed" spellcheck="false"
-autocomplete="off" autocapitalize="off"></label><output class="gdlib-result" aria-label="Translation"></output></div>
+BODY = f"""
+<div class="gdlib-row">{field("A date")}<output class="gdlib-result" aria-label="Translation"></output></div>
 <div class="gdlib-row gdlib-picks" role="group" aria-label="Dates to try"></div>
 <div class="gdlib-row gdlib-picks"><label>Attention <select class="gdlib-which"></select></label><label>Head <select
 class="gdlib-head"></select></label></div>
@@ -60,7 +59,13 @@ def attention(
         for name, size in (("heads", heads), ("longest", longest), ("steps", steps))
     )
     width = _checked_width(weights, heads, SPECIAL + len(characters), SPECIAL + len(written))
-    answers = _answers(samples, probabilities, SPECIAL + len(written), longest, steps)
+    answers = stacked_answers(
+        samples,
+        probabilities,
+        SPECIAL + len(written),
+        longest=longest,
+        rows=lambda _: range(1, steps + 1),
+    )
     payload = {
         "weights": nest_packed(weights),
         "heads": heads,
@@ -77,7 +82,11 @@ def attention(
         "its heads looks at."
     )
     return widget(
-        "attention", BODY, payload, description=description, parts=("unpack", "dense", "transformer")
+        "attention",
+        BODY,
+        payload,
+        description=description,
+        parts=("unpack", "show", "typed", "dense", "transformer"),
     )
 
 
@@ -137,23 +146,3 @@ def _shapes(nest: Mapping, leaf) -> dict[str, tuple[int, ...]]:
     """Path → shape."""
     found = jax.tree_util.tree_leaves_with_path(nest, is_leaf=lambda x: not isinstance(x, Mapping))
     return {jax.tree_util.keystr(path): leaf(value) for path, value in found}
-
-
-def _answers(samples, probabilities, targets: int, longest: int, steps: int) -> np.ndarray:
-    """All samples' probabilities under each other, a row a token."""
-    if not samples or len(probabilities) != len(samples):
-        raise ValueError(
-            f"samples: expected at least one, and probabilities for each, got {len(samples)} and {len(probabilities)}"
-        )
-    rows = []
-    for text, answer in zip(samples, probabilities, strict=True):
-        answer = np.asarray(answer, np.float32)
-        if not 1 <= len(text) <= longest:
-            raise ValueError(f"samples: expected 1 to {longest} characters each, got {text!r}")
-        if answer.ndim != 2 or not 1 <= len(answer) <= steps or answer.shape[1] != targets:
-            raise ValueError(
-                f"probabilities: expected shape (1 to {steps}, {targets}) for {text!r}, got {answer.shape}"
-            )
-        validation.within("probabilities", answer, 0, 1)
-        rows.append(answer)
-    return np.concatenate(rows)

@@ -1,20 +1,18 @@
 // A name that the reader types, and what a GRU makes of it, letter by letter. `root` is the widget's own element.
 const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
 const { classes, samples, longest } = data;
-const UNKNOWN = 3, SPECIAL = 4, SHOWN = 5;  // SHOWN: classes named under the picture
+const SHOWN = 5;  // classes named under the picture
 const embedding = unpack(data.embedding), dense = data.dense.map(unpackLayer);
 const inputs = unpackLayer(data.inputs), recurrent = unpackLayer(data.recurrent);
 const units = recurrent.bias.length / 3, step = gruStep(inputs, recurrent);
-// Code points, as Python counts characters; not halves of pairs.
-const positions = new Map([...data.characters].map((character, i) => [character, SPECIAL + i]));
-const features = embedding.length / (SPECIAL + positions.size);
+const tokens = tokensOf(data.characters), features = embedding.length / (SPECIAL + tokens.size);
 
 // text → its letters, the state after each of them, and the probabilities that it leads to.
 function read(text) {
-  const letters = [...text.normalize("NFC")].slice(0, longest), states = [];
+  const letters = lettersOf(text, longest), states = [];
   let h = new Float32Array(units);
   for (const letter of letters) {
-    const token = positions.get(letter) ?? UNKNOWN;
+    const token = tokens.get(letter) ?? UNKNOWN;
     states.push(h = step(h, embedding.subarray(token * features, (token + 1) * features)));
   }
   return { letters, states, shares: states.map((state) => softmax(connectAll(state, dense))) };
@@ -34,11 +32,6 @@ function disagreement() {
 
 const find = (name) => root.querySelector(`.gdlib-${name}`);
 const strip = find("strip"), typed = find("typed"), says = find("says");
-const add = (parent, tag, properties) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  parent.append(element);
-  return element;
-};
 let found = read(""), chosen = 0;  // chosen: the letter that is looked at
 
 // Cells, (columns, rows), from −1, orange, over 0, nothing, to 1, blue; a frame around the chosen column.
@@ -60,22 +53,14 @@ function draw(canvas, columns, rows, value) {
   pen.strokeRect(edge(chosen, across) + ratio / 2, ratio / 2, across - ratio, canvas.height - ratio);
 }
 
-const bars = Array.from({ length: Math.min(SHOWN, classes.length) }, () => {
-  const item = add(find("bars"), "li", {}), name = add(item, "span", {});
-  const bar = add(add(item, "span", { className: "gdlib-bar" }), "span", {});
-  return { item, name, bar, text: add(item, "span", { className: "gdlib-percent" }) };
-});
-const percent = (p) => {
-  const rounded = Math.round(100 * p);
-  return rounded === 0 ? "< 1 %" : rounded === 100 ? "> 99 %" : `${rounded} %`;
-};
+const bars = classes.slice(0, SHOWN).map(() => addBar(find("bars"), ""));
 
 function showBars(shares) {
   const order = classes.map((_, j) => j).sort((a, b) => shares ? shares[b] - shares[a] : 0);
-  bars.forEach(({ item, name, bar, text }, rank) => {
+  bars.forEach(({ item, label, bar, text }, rank) => {
     const j = order[rank];
     item.classList.toggle("gdlib-top", Boolean(shares) && rank === 0);
-    name.textContent = shares ? classes[j] : "\u00a0";
+    label.textContent = shares ? classes[j] : "\u00a0";
     bar.style.width = shares ? `${100 * shares[j]}%` : 0;
     text.textContent = shares ? percent(shares[j]) : "";
   });
@@ -86,7 +71,7 @@ function spell() {
   const spelled = find("spelled");
   spelled.replaceChildren();
   found.letters.forEach((letter, i) => {
-    const known = positions.has(letter) ? letter : "\ufffd";
+    const known = tokens.has(letter) ? letter : "\ufffd";
     add(spelled, "span", { textContent: known, className: i === chosen ? "gdlib-chosen" : "" });
   });
 }
@@ -100,20 +85,12 @@ function show() {
   strip.setAttribute("aria-valuemax", Math.max(letters.length, 1));
   strip.setAttribute("aria-valuenow", chosen + 1);
   const answer = letters.length
-    ? `After “${prefix}”: ${classes[best]}, ${percent(shares[chosen][best]).replace(">", "above")}` : "Type a name, or pick one.";
+    ? `After “${prefix}”: ${classes[best]}, ${spoken(shares[chosen][best])}` : "Type a name, or pick one.";
   strip.setAttribute("aria-valuetext", answer);
-  const unknown = letters.filter((letter) => !positions.has(letter));
-  says.textContent = unknown.length
-    ? `${answer}. Not among the characters it was trained on: ${[...new Set(unknown)].join(" ")}` : answer;
-  buttons.forEach((button, k) => button.setAttribute("aria-pressed", typed.value === samples[k]));
+  says.textContent = withUnknown(answer, letters, tokens);
+  markChosen();
 }
-
-let waiting = false;
-function refresh() {
-  if (waiting) return;  // one drawing a frame, however fast the pointer is
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; show(); });
-}
+const refresh = oncePerFrame(show);
 
 // ------------------------------------------------------------------------------------- pointer and keyboard
 
@@ -128,26 +105,14 @@ function choose(position) {
   refresh();
 }
 
-const buttons = samples.map((name) => {
-  const button = add(find("picks"), "button", { type: "button", className: "gdlib-clear", textContent: name });
-  button.addEventListener("click", () => { typed.value = name; take(name); });
-  return button;
-});
-typed.addEventListener("input", () => take(typed.value));
+const markChosen = asks(typed, find("picks"), samples, take);
 const under = (event) => {
   const edges = find("state").getBoundingClientRect();
   choose(Math.floor((event.clientX - edges.left) / edges.width * longest));
 };
 strip.addEventListener("pointerdown", (event) => { strip.setPointerCapture(event.pointerId); under(event); });
 strip.addEventListener("pointermove", (event) => { if (event.buttons) under(event); });
-strip.addEventListener("keydown", (event) => {
-  const last = found.letters.length - 1;
-  const to = { ArrowLeft: chosen - 1, ArrowDown: chosen - 1, ArrowRight: chosen + 1, ArrowUp: chosen + 1, Home: 0,
-               End: last }[event.key];
-  if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
-  event.preventDefault();  // the page would scroll
-  choose(to);
-});
+moveByKeys(strip, () => chosen, () => found.letters.length - 1, choose);
 new ResizeObserver(refresh).observe(root);
 new MutationObserver(refresh).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 

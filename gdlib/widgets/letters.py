@@ -7,11 +7,10 @@ from numpy.typing import ArrayLike
 
 from gdlib import validation
 from gdlib.widgets.embed import Layer, Widget, layer_packed, layers_packed, packed, widget
+from gdlib.widgets.typed import SPECIAL, field, stacked_answers
 
-SPECIAL = 4  # padding, start, end and unknown come before the characters, as in tokens
-BODY = """
-<div class="gdlib-row"><label class="gdlib-asks">A name <input type="text" class="gdlib-typed" spellcheck="false"
-autocomplete="off" autocapitalize="off"></label></div>
+BODY = f"""
+<div class="gdlib-row">{field("A name")}</div>
 <div class="gdlib-row gdlib-picks" role="group" aria-label="Names to try"></div>
 <div class="gdlib-strip" tabindex="0" role="slider" aria-label="Letters read" aria-valuemin="1"><div
 class="gdlib-spelled" aria-hidden="true"></div><canvas class="gdlib-state"></canvas><canvas
@@ -69,7 +68,13 @@ def letters(
             f"dense: expected to lead from {hidden} to {len(classes)} numbers, one a class, got layers of shapes "
             f"{[layer.integers.shape for layer in dense]}"
         )
-    answers = _answers(samples, probabilities, len(classes), longest)
+    answers = stacked_answers(
+        samples,
+        probabilities,
+        len(classes),
+        longest=longest,
+        rows=lambda text: range(len(text), len(text) + 1),
+    )
     payload = {
         "embedding": packed(embedding),
         "inputs": layer_packed(inputs),
@@ -85,24 +90,6 @@ def letters(
         f"A name to type, and {len(samples)} to try: a recurrent network reads it letter by letter, and shows its "
         "state and the probability of each class after every one."
     )
-    return widget("letters", BODY, payload, description=description, parts=("unpack", "dense", "gru"))
-
-
-def _answers(samples: Sequence[str], probabilities: Sequence[ArrayLike], classes: int, longest: int):
-    """All samples' probabilities under each other, a row a letter."""
-    if not samples or len(probabilities) != len(samples):
-        raise ValueError(
-            f"samples: expected at least one, and probabilities for each, got {len(samples)} and {len(probabilities)}"
-        )
-    rows = []
-    for text, answer in zip(samples, probabilities, strict=True):
-        answer = np.asarray(answer, np.float32)
-        if not 1 <= len(text) <= longest:
-            raise ValueError(f"samples: expected 1 to {longest} characters each, got {text!r}")
-        if answer.shape != (len(text), classes):
-            raise ValueError(
-                f"probabilities: expected shape {(len(text), classes)} for {text!r}, got {answer.shape}"
-            )
-        validation.within("probabilities", answer, 0, 1)
-        rows.append(answer)
-    return np.concatenate(rows)
+    return widget(
+        "letters", BODY, payload, description=description, parts=("unpack", "show", "typed", "dense", "gru")
+    )

@@ -81,11 +81,6 @@ function seen() {
 
 const find = (name) => root.querySelector(`.gdlib-${name}`);
 const paper = find("paper"), board = paper.querySelector("canvas"), says = find("says");
-const add = (parent, tag, properties) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  parent.append(element);
-  return element;
-};
 
 // A small canvas: ink(x, y) from 0, white, to 1, black.
 function picture(height, width, ink) {
@@ -130,12 +125,7 @@ function showMaps(canvas, { height, width, channels, values }) {
   }
 }
 
-const bars = classes.map((name) => {
-  const item = add(find("bars"), "li", {});
-  add(item, "span", { textContent: name });
-  const ground = add(item, "span", { className: "gdlib-bar" });
-  return { item, bar: add(ground, "span", {}), text: add(item, "span", { className: "gdlib-percent" }) };
-});
+const bars = classes.map((name) => addBar(find("bars"), name));
 const figures = convolutions.map(() => {
   const figure = add(find("layers"), "figure", { className: "gdlib-maps" });
   const canvas = add(figure, "canvas", {});
@@ -150,11 +140,6 @@ const buttons = samples.map((image, k) => {
   return button;
 });
 
-const percent = (p) => {
-  const rounded = Math.round(100 * p);
-  return rounded === 0 ? "< 1 %" : rounded === 100 ? "> 99 %" : `${rounded} %`;
-};
-
 function showBars(probabilities) {
   const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
   bars.forEach(({ item, bar, text }, j) => {
@@ -162,7 +147,7 @@ function showBars(probabilities) {
     bar.style.width = probabilities ? `${100 * probabilities[j]}%` : 0;
     text.textContent = probabilities ? percent(probabilities[j]) : "";
   });
-  const sure = probabilities && percent(probabilities[best]).replace(">", "above");
+  const sure = probabilities && spoken(probabilities[best]);
   says.textContent = probabilities
     ? `The network says ${classes[best]}, with probability ${sure}.` : "Draw a digit, or pick one.";
 }
@@ -210,16 +195,10 @@ function drawPaper() {
   }
 }
 
-let waiting = false;
-function refresh() {
-  if (waiting) return;  // one answer a frame, however fast the pointer is
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    drawPaper();
-    respond();
-  });
-}
+const refresh = oncePerFrame(() => {
+  drawPaper();
+  respond();
+});
 
 // ------------------------------------------------------------------------------------- pointer and keyboard
 

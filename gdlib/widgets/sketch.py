@@ -88,7 +88,9 @@ def sketch(
         f"A board to draw a digit on, by pointer or by keys, and {k} images to pick: a convolutional network "
         "answers with the probability of each class, and shows its feature maps."
     )
-    return widget("sketch", BODY, payload, description=description, parts=("unpack", "dense", "convnet"))
+    return widget(
+        "sketch", BODY, payload, description=description, parts=("unpack", "show", "dense", "convnet")
+    )
 
 
 def _features(convolutions: Sequence[Layer], height: int, width: int) -> int:
