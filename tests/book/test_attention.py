@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from alone import altered, says, settle, written
 from flax import nnx
 
 from gdlib import decoding, tokens, widgets
@@ -11,9 +12,6 @@ from gdlib.models import transformer
 
 CHAPTER = "chapters/discriminative/transformer/dates.html"
 SAMPLES = ("ban", "éna </script>", "a")
-HEAD = (
-    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-)
 READ, WRITTEN = tokens.Vocabulary(["banána é<script/>"]), tokens.Vocabulary(["01<"])
 LONGEST, STEPS = 14, 5
 
@@ -53,25 +51,10 @@ def made():
     return block, model
 
 
-def written(path, *blocks):
-    text = "".join(block._repr_html_() for block in blocks)
-    path.write_text(f"{HEAD}<title>w</title>{text}<p id='end'>end</p>")
-    return path.as_uri()
-
-
 @pytest.fixture
 def opened(page, made, tmp_path):
     page.goto(written(tmp_path / "page.html", made[0]))
     return page
-
-
-def settle(root):
-    root.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def says(root):
-    settle(root)
-    return root.locator(".gdlib-says").first.inner_text()
 
 
 def shown(token):
@@ -109,11 +92,7 @@ def test_the_page_computes_what_flax_computes(opened, made):
 
 
 def test_a_page_whose_weights_are_not_the_models_says_so(page, made, tmp_path):
-    page.goto(written(tmp_path / "page.html", made[0]))
-    text = (tmp_path / "page.html").read_text()
-    start = text.index('"scale":{"type":"float32","data":"') + 34
-    (tmp_path / "altered.html").write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
-    page.goto((tmp_path / "altered.html").as_uri())
+    page.goto(altered(tmp_path / "altered.html", made[0]))
     assert "disagree" in page.locator(".gdlib-agrees").inner_text()
 
 
@@ -121,19 +100,19 @@ def test_it_translates_the_first_sample_and_what_is_typed(opened, made):
     result, typed = opened.locator(".gdlib-result"), opened.get_by_role("textbox", name="A date")
     for text in ("ban", "nab é"):
         typed.fill(text)
-        settle(opened.locator("body"))
+        settle(opened)
         ids = [i for i in translated(made[1], text)[0].tolist() if i != tokens.END]
         assert result.inner_text().strip() == "".join(map(shown, ids))
     assert opened.locator("[aria-pressed=true]").count() == 0
     typed.fill("")
-    assert says(opened.locator("body")) == "Type a date, or pick one."
+    assert says(opened) == "Type a date, or pick one."
     assert result.inner_text().strip() == ""
     assert opened.locator(".gdlib-cells span").count() == 0
 
 
 def looks_at(opened):
     """What is said of the weights: [(character, place, per cent), …]."""
-    listed = says(opened.locator("body")).split("it looks at ")[1].split(". Not")[0]
+    listed = says(opened).split("it looks at ")[1].split(". Not")[0]
     entries = [entry.rsplit(" at ", 1) for entry in listed.split(", ")]
     return [(c, int(rest.split(":")[0]), rest.split(": ")[1]) for c, rest in entries]
 
@@ -168,40 +147,39 @@ def test_it_says_and_shades_what_the_chosen_head_looks_at(opened, made, kind, in
     )
     alphas = [float(s.split(",")[3].strip(" )")) if s.startswith("rgba") else 1.0 for s in shades]
     np.testing.assert_allclose(alphas, row, atol=0.01)
-    assert slider.get_attribute("aria-valuetext") == says(opened.locator("body"))
+    assert slider.get_attribute("aria-valuetext") == says(opened)
 
 
 def test_arrow_keys_a_pointer_and_a_touch_choose_who_looks(opened, made, browser):
     slider = opened.get_by_role("slider", name="The position that looks")
     opened.get_by_role("combobox", name="Attention").select_option("encoder 0")
-    body = opened.locator("body")
     for key, place in [("End", 3), ("ArrowLeft", 2), ("Home", 1), ("ArrowDown", 1), ("ArrowUp", 2), ("b", 2)]:
         slider.press(key)
-        assert says(body).startswith(f"{'ban'[place - 1]} at {place}, it looks at "), key
+        assert says(opened).startswith(f"{'ban'[place - 1]} at {place}, it looks at "), key
         assert slider.get_attribute("aria-valuenow") == str(place)
         assert slider.get_attribute("aria-valuemax") == "3"
     opened.locator(".gdlib-from span").nth(2).hover()
-    assert says(body).startswith("n at 3")
+    assert says(opened).startswith("n at 3")
     with browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}) as context:
         phone = context.new_page()
         phone.goto(opened.url)
         phone.get_by_role("combobox", name="Attention").select_option("encoder 0")
-        settle(phone.locator("body"))
+        settle(phone)
         phone.locator(".gdlib-from span").nth(1).tap()
-        assert says(phone.locator("body")).startswith("a at 2")
+        assert says(phone).startswith("a at 2")
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_unknown_characters_accents_and_long_texts(opened, made):
-    typed, body = opened.get_by_role("textbox", name="A date"), opened.locator("body")
+    typed = opened.get_by_role("textbox", name="A date")
     typed.fill("bx😀")
-    assert says(body).endswith("Not among the characters it was trained on: x 😀")
+    assert says(opened).endswith("Not among the characters it was trained on: x 😀")
     opened.get_by_role("combobox", name="Attention").select_option("encoder 0")
     typed.fill("e\u0301na ba\u0301n")
-    settle(body)
+    settle(opened)
     assert opened.locator(".gdlib-from").inner_text().split() == list("éna␣bán")
     typed.fill("ban" * 10)
-    settle(body)
+    settle(opened)
     assert opened.locator(".gdlib-from span").count() == LONGEST
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from alone import altered, says, written
 from flax import nnx
 
 from gdlib import tokens, widgets
@@ -12,9 +13,6 @@ from gdlib.models import rnn
 CHAPTER = "chapters/discriminative/rnn/names.html"
 CLASSES = ("Aish", "</script><b>Bish", "Cish")
 SAMPLES = ("ban", "éna bán", "a")
-HEAD = (
-    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-)
 VOCABULARY = tokens.Vocabulary(["banána é"])
 LONGEST = 12
 
@@ -48,21 +46,10 @@ def made():
     return block, model
 
 
-def written(path, *blocks, style=""):
-    text = "".join(block._repr_html_() for block in blocks)
-    path.write_text(f"{HEAD}<title>w</title><style>{style}</style>{text}<p id='end'>end</p>")
-    return path.as_uri()
-
-
 @pytest.fixture
 def opened(page, made, tmp_path):
     page.goto(written(tmp_path / "page.html", made[0]))
     return page
-
-
-def says(root):
-    root.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return root.locator(".gdlib-says").first.inner_text()
 
 
 def said(model, text, letters=None):
@@ -84,29 +71,25 @@ def test_the_page_computes_what_flax_computes(opened, made):
 
 
 def test_a_page_whose_weights_are_not_the_models_says_so(page, made, tmp_path):
-    page.goto(written(tmp_path / "page.html", made[0]))
-    text = (tmp_path / "page.html").read_text()
-    start = text.index('"scale":{"type":"float32","data":"') + 34
-    (tmp_path / "altered.html").write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
-    page.goto((tmp_path / "altered.html").as_uri())
+    page.goto(altered(tmp_path / "altered.html", made[0]))
     assert "disagree" in page.locator(".gdlib-agrees").inner_text()
 
 
 def test_it_begins_with_the_first_sample_and_takes_what_is_typed(opened, made):
     model, typed = made[1], opened.get_by_role("textbox", name="A name")
-    assert says(opened.locator("body")) == said(model, "ban")
+    assert says(opened) == said(model, "ban")
     typed.fill("")
-    assert says(opened.locator("body")) == "Type a name, or pick one."
+    assert says(opened) == "Type a name, or pick one."
     assert opened.locator(".gdlib-top").count() == 0
     typed.press_sequentially("nab")
-    assert says(opened.locator("body")) == said(model, "nab")
+    assert says(opened) == said(model, "nab")
     assert opened.locator("[aria-pressed=true]").count() == 0
 
 
 def test_bars_are_sorted_and_name_their_classes(opened, made):
     opened.get_by_role("button", name="éna bán").click()
     shares = answers(made[1], "éna bán")[-1]
-    says(opened.locator("body"))
+    says(opened)
     names = opened.locator(".gdlib-bars li > span:first-child").all_inner_texts()
     assert names == [CLASSES[j] for j in np.argsort(-shares)]
     percents = opened.locator(".gdlib-percent").all_inner_texts()
@@ -115,7 +98,7 @@ def test_bars_are_sorted_and_name_their_classes(opened, made):
 
 
 def test_arrow_keys_move_through_the_letters(opened, made):
-    model, body = made[1], opened.locator("body")
+    model = made[1]
     opened.get_by_role("button", name="éna bán").click()
     strip = opened.get_by_role("slider", name="Letters read")
     for key, letters in [
@@ -123,7 +106,7 @@ def test_arrow_keys_move_through_the_letters(opened, made):
         ("End", 7), ("ArrowRight", 7), ("b", 7),
     ]:  # fmt: skip
         strip.press(key)
-        assert says(body) == said(model, "éna bán", letters), key
+        assert says(opened) == said(model, "éna bán", letters), key
         assert strip.get_attribute("aria-valuenow") == str(letters)
         assert strip.get_attribute("aria-valuemax") == "7"
         assert strip.get_attribute("aria-valuetext") == said(model, "éna bán", letters)
@@ -134,24 +117,24 @@ def test_a_pointer_and_a_touch_choose_a_letter(opened, made, browser):
     box = opened.locator(".gdlib-state").bounding_box()
     column = box["width"] / LONGEST
     opened.mouse.move(box["x"] + 0.5 * column, box["y"] + 20)
-    assert says(opened.locator("body")) == said(model, "ban")  # no button, no choice
+    assert says(opened) == said(model, "ban")  # no button, no choice
     opened.mouse.down()
-    assert says(opened.locator("body")) == said(model, "ban", 1)
+    assert says(opened) == said(model, "ban", 1)
     opened.mouse.move(box["x"] + 1.5 * column, box["y"] + 20)
     opened.mouse.up()
-    assert says(opened.locator("body")) == said(model, "ban", 2)
+    assert says(opened) == said(model, "ban", 2)
     with browser.new_context(has_touch=True, viewport={"width": 390, "height": 800}) as context:
         phone = context.new_page()
         phone.goto(opened.url)
         width = phone.locator(".gdlib-state").bounding_box()["width"]
         phone.locator(".gdlib-state").tap(position={"x": 1.5 * width / LONGEST, "y": 20})
-        assert says(phone.locator("body")) == said(model, "ban", 2)
+        assert says(phone) == said(model, "ban", 2)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_an_unknown_letter_is_read_as_unknown_and_said(opened, made):
     opened.get_by_role("textbox", name="A name").fill("bxn")
-    found = says(opened.locator("body"))
+    found = says(opened)
     assert found.startswith(said(made[1], "bxn"))
     assert found.endswith("Not among the characters it was trained on: x")
     assert opened.locator(".gdlib-spelled").inner_text().split() == ["b", "\N{REPLACEMENT CHARACTER}", "n"]
@@ -159,19 +142,19 @@ def test_an_unknown_letter_is_read_as_unknown_and_said(opened, made):
 
 def test_accents_typed_apart_are_put_together_and_a_long_name_is_cut(opened, made):
     opened.get_by_role("textbox", name="A name").fill("e\u0301na ba\u0301n")
-    assert says(opened.locator("body")) == said(made[1], "éna bán")
+    assert says(opened) == said(made[1], "éna bán")
     opened.get_by_role("textbox", name="A name").fill("ban" * 10)
-    assert says(opened.locator("body")) == said(made[1], ("ban" * 10)[:LONGEST])
+    assert says(opened) == said(made[1], ("ban" * 10)[:LONGEST])
     # One character, though two halves in JavaScript.
     opened.get_by_role("textbox", name="A name").fill("b😀n")
-    says(opened.locator("body"))
+    says(opened)
     assert opened.get_by_role("slider").get_attribute("aria-valuemax") == "3"
 
 
 def test_the_state_drawn_is_the_state_computed(opened, made):
     model = made[1]
     opened.get_by_role("button", name="éna bán").click()
-    says(opened.locator("body"))
+    says(opened)
     ids = jnp.asarray(VOCABULARY.encode(["éna bán"]).ids)
     states = np.asarray(model.states(ids))[0]
     colours = opened.evaluate(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from alone import altered, says, settle, written
 from flax import nnx
 
 from gdlib import widgets
@@ -11,9 +12,6 @@ from gdlib.models import cnn
 
 CHAPTER = "chapters/discriminative/cnn.html"
 CLASSES = ("zero", "one", "</script><b>two")
-HEAD = (
-    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-)
 
 
 def made(image_shape=(28, 28), classes=CLASSES, **sizes):
@@ -45,12 +43,6 @@ def answers(model, images):
     return np.asarray(jax.nn.softmax(model(jnp.asarray(images)[..., None])))
 
 
-def written(path, *blocks, style=""):
-    text = "".join(block._repr_html_() for block in blocks)
-    path.write_text(f"{HEAD}<title>w</title><style>{style}</style>{text}<p id='end'>end</p>")
-    return path.as_uri()
-
-
 @pytest.fixture(scope="module")
 def small():
     return made(channels=(4, 6), hidden=8)
@@ -60,22 +52,13 @@ def small():
 def board(page, small, tmp_path):
     """A page with nothing but the widget, and its element to draw on."""
     page.goto(written(tmp_path / "page.html", small[0]))
-    frame(page)
+    settle(page)
     return page.locator(".gdlib-paper")
-
-
-def frame(page):
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def says(page):
-    frame(page)
-    return page.locator(".gdlib-says").first.inner_text()
 
 
 def ink(page, selector=".gdlib-seen"):
     """A canvas as it is drawn, (height, width), from 0, white, to 1, black."""
-    frame(page)
+    settle(page)
     values, width = page.evaluate(
         """selector => {
             const canvas = document.querySelector(selector), { height, width } = canvas;
@@ -148,13 +131,7 @@ def test_the_page_computes_what_flax_computes(page, tmp_path, image_shape, chann
 
 @pytest.mark.parametrize("part", ["convolutions", "dense"])
 def test_a_page_whose_weights_are_not_the_models_says_so(page, small, tmp_path, part):
-    path = tmp_path / "altered.html"
-    written(path, small[0])
-    text = path.read_text()
-    scale = '"scale":{"type":"float32","data":"'
-    start = text.index(scale, text.index(f'"{part}":')) + len(scale)
-    path.write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])  # 1, 1, …
-    page.goto(path.as_uri())
+    page.goto(altered(tmp_path / "altered.html", small[0], after=f'"{part}":'))
     assert "disagree" in page.locator(".gdlib-agrees").inner_text()
 
 
@@ -483,7 +460,7 @@ CONTRASTS = """() => {
 def test_its_text_is_read_in_light_and_dark(page, small, tmp_path, style):
     page.goto(written(tmp_path / "page.html", small[0], style=style))
     page.get_by_role("button", name="sample 1").click()
-    frame(page)
+    settle(page)
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 10
     assert min(contrasts) > 7
@@ -496,9 +473,9 @@ def test_in_the_chapter_it_agrees_answers_and_stands_on_the_pages_own_ground(pag
     assert float(root.get_attribute("data-disagreement")) < 1e-4
     assert "This page and Flax agree" in root.locator(".gdlib-agrees").inner_text()
     root.get_by_role("button", name="sample 1", exact=True).press("Enter")
-    frame(page)
+    settle(page)
     assert root.locator(".gdlib-says").inner_text().startswith("The network says")
     stroke(page, root.locator(".gdlib-paper"), [(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)])
-    frame(page)
+    settle(page)
     assert root.locator(".gdlib-says").inner_text().startswith("The network says 7")
     assert min(page.evaluate(CONTRASTS)) > 4.5

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from alone import says
 from flax import nnx
 
 from gdlib import widgets
@@ -28,11 +29,6 @@ def made(tmp_path_factory):
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>w</title>{block._repr_html_()}'
     )
     return path, model
-
-
-def says(page):
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.locator(".gdlib-says").first.inner_text()
 
 
 def test_the_page_decodes_what_flax_decodes(page, made):

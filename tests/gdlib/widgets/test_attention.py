@@ -1,14 +1,13 @@
 """What the date to type holds; that it writes and looks as Flax does is tests/book/test_attention.py's."""
 
-import base64
 import copy
-import json
 import re
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
+from held import payload, unpacked
 
 from gdlib import widgets
 from gdlib.models import transformer
@@ -32,17 +31,8 @@ def attention(**changed):
     return widgets.attention(**(GIVEN | changed))
 
 
-def unpacked(array):
-    return np.frombuffer(base64.b64decode(array["data"]), np.dtype(array["type"]).newbyteorder("<"))
-
-
-def held():
-    text = re.search(r'<script type="application/json">(.*?)</script>', attention()._repr_html_(), re.S)
-    return json.loads(text.group(1))
-
-
 def test_the_block_holds_exactly_these_weights_and_answers():
-    found, rounded = held(), widgets.rounded(WEIGHTS)
+    found, rounded = payload(attention()), widgets.rounded(WEIGHTS)
 
     def compare(kept, given, near):
         if "kernel" in given:

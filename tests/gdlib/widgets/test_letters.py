@@ -1,11 +1,10 @@
 """What the name to type holds; that it answers as Flax does is tests/book/test_letters.py's."""
 
-import base64
-import json
 import re
 
 import numpy as np
 import pytest
+from held import payload, unpacked
 
 from gdlib import widgets
 
@@ -33,15 +32,8 @@ def letters(**changed):
     return widgets.letters(**(GIVEN | changed))
 
 
-def unpacked(array):
-    return np.frombuffer(base64.b64decode(array["data"]), np.dtype(array["type"]).newbyteorder("<"))
-
-
 def test_the_block_holds_exactly_these_weights_names_and_answers():
-    text = re.search(r'<script type="application/json">(.*?)</script>', letters()._repr_html_(), re.S).group(
-        1
-    )
-    found = json.loads(text)
+    found = payload(letters())
     np.testing.assert_array_equal(unpacked(found["embedding"]), GIVEN["embedding"].astype(np.float32).ravel())
     held = [found["inputs"], found["recurrent"], *found["dense"]]
     for one, given in zip(held, [GIVEN["inputs"], GIVEN["recurrent"], *GIVEN["dense"]], strict=True):

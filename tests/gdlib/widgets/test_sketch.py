@@ -1,11 +1,10 @@
 """What the board to draw on holds; that it answers as Flax does is tests/book/test_sketch.py's."""
 
-import base64
-import json
 import re
 
 import numpy as np
 import pytest
+from held import payload, unpacked
 
 from gdlib import widgets
 
@@ -27,15 +26,6 @@ CLASSES = ("0", "<b>1", "</script>")
 def sketch(**changed):
     given = {"convolutions": CONVOLUTIONS, "dense": DENSE, "samples": SAMPLES, "classes": CLASSES}
     return widgets.sketch(**(given | {"probabilities": PROBABILITIES} | changed))
-
-
-def payload(block):
-    text = re.search(r'<script type="application/json">(.*?)</script>', block._repr_html_(), re.S).group(1)
-    return json.loads(text)
-
-
-def unpacked(array):
-    return np.frombuffer(base64.b64decode(array["data"]), np.dtype(array["type"]).newbyteorder("<"))
 
 
 def test_the_block_holds_exactly_these_layers_images_and_answers():

@@ -1,0 +1,33 @@
+"""A figure alone on a page."""
+
+HEAD = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+)
+SCALE = '"scale":{"type":"float32","data":"'
+
+
+def written(path, *blocks, style=""):
+    """The address of a page with these blocks under each other."""
+    text = "".join(block._repr_html_() for block in blocks)
+    path.write_text(f"{HEAD}<title>w</title><style>{style}</style>{text}<p id='end'>end</p>")
+    return path.as_uri()
+
+
+def altered(path, block, *, after='"'):
+    """The same, with the first two scales of a layer after the text `after` replaced by ones."""
+    written(path, block)
+    text = path.read_text()
+    start = text.index(SCALE, text.index(after)) + len(SCALE)
+    path.write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
+    return path.as_uri()
+
+
+def settle(page):
+    """Wait until what an event asked for is drawn. `page` is one, or an element of one."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def says(page):
+    """What the figure says in words."""
+    settle(page)
+    return page.locator(".gdlib-says").first.inner_text()
