@@ -73,6 +73,43 @@ def test_who_may_look_at_nothing_gets_zeros_and_no_nan():
 
 
 @pytest.mark.parametrize("masked", [False, True])
+def test_its_gradient_is_that_of_the_formula_through_means_and_weights(masked):
+    q, k, v = (
+        jax.random.normal(key, (2, 3, n, d))
+        for key, n, d in zip(jax.random.split(jax.random.key(2), 3), (5, 4, 4), (6, 6, 2), strict=True)
+    )
+    mask = (
+        jax.random.bernoulli(jax.random.key(3), 0.6, (2, 1, 5, 4)).at[0, 0, 1].set(False) if masked else None
+    )
+    in_means, in_weights = (
+        jax.random.normal(jax.random.key(4), (5, 2)),
+        jax.random.normal(jax.random.key(5), (5, 4)),
+    )
+
+    def formula(q, k, v):
+        share = jnp.exp(0.7 * jnp.einsum("bhtd,bhsd->bhts", q, k))
+        share = share if mask is None else share * mask
+        total = share.sum(axis=-1, keepdims=True)
+        weights = jnp.where(total > 0, share / jnp.where(total > 0, total, 1), 0)
+        return jnp.einsum("bhts,bhsv->bhtv", weights, v), weights
+
+    def loss(attend):
+        def one(q, k, v):
+            means, weights = attend(q, k, v)
+            return jnp.sum(means * in_means) + jnp.sum(weights * in_weights)
+
+        return one
+
+    def ours(q, k, v):
+        return transformer.attend(q, k, v, mask, scale=0.7)
+
+    for found, expected in zip(
+        jax.grad(loss(ours), (0, 1, 2))(q, k, v), jax.grad(loss(formula), (0, 1, 2))(q, k, v), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
 def test_several_heads_are_flaxs(masked, vectors):
     ours = transformer.Attention(WIDTH, HEADS, rngs=nnx.Rngs(0))
     flax = nnx.MultiHeadAttention(HEADS, WIDTH, use_bias=False, decode=False, rngs=nnx.Rngs(1))
