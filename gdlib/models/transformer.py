@@ -49,7 +49,12 @@ def attend(
     """
     scale = queries.shape[-1] ** -0.5 if scale is None else scale
     attend = _attend_on_cpu if jax.default_backend() == "cpu" else _attend
-    return attend(scale * queries, keys, values, mask)
+    means, weights = attend(scale * queries, keys, values, mask)
+    if mask is None:
+        return means, weights
+    # What is hidden has a weight of 0 already, but for a query from which all is hidden.
+    sees = jnp.any(mask, axis=-1, keepdims=True)
+    return sees * means, sees * weights
 
 
 def _attend(queries, keys, values, mask):
@@ -57,8 +62,6 @@ def _attend(queries, keys, values, mask):
     if mask is not None:
         scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
     weights = jax.nn.softmax(scores, axis=-1)
-    if mask is not None:
-        weights = jnp.where(mask, weights, 0)
     return weights @ values, weights
 
 
