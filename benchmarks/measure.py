@@ -24,7 +24,13 @@ MOST_EPOCHS = 60  # that a target is waited for
 
 
 def builder(contender: str, model: str, data: work.Digits | work.Dates) -> Callable[[], work.Contender]:
-    """Imports the framework. What it returns builds the model; nothing is compiled before that."""
+    """Imports the framework. What it returns builds the model; nothing is compiled before that.
+
+    Raises ValueError for a contender or a model that is none.
+    """
+    for name, value, known in (("contender", contender, CONTENDERS), ("model", model, work.MODELS)):
+        if value not in known:
+            raise ValueError(f"{name}: expected one of {known}, got {value!r}")
     if contender == "gdlib":
         import with_gdlib
 

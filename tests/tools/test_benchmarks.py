@@ -111,3 +111,11 @@ def test_the_report_takes_ratios_round_by_round(modules):
     assert report.ratios(results, "vae", "Keras") == [1.5, 1.0]
     assert report.fastest_peer(results, "vae") == "Keras"
     assert report.spread([3.0, 1.0, 2.0]) == "2.00 (1.00–3.00)"
+
+
+@pytest.mark.parametrize(("contender", "model"), [("torch", "vae"), ("gdlib", "bert")])
+def test_what_is_no_contender_or_no_model_is_refused(modules, contender, model):
+    measure = load("measure")
+    del sys.modules["measure"]
+    with pytest.raises(ValueError, match=r"expected one of \('.*got '(torch|bert)'"):
+        measure.builder(contender, model, None)
