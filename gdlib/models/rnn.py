@@ -183,10 +183,21 @@ def _masked(advance, valid):
     return stepped
 
 
+def _sparing(advance):
+    """`advance`, but backpropagation keeps no more of it than the squashed values: the rest follows from them."""
+
+    def squashed(operation, *_, **__):
+        return operation.name in ("tanh", "logistic")
+
+    return jax.checkpoint(advance, policy=squashed, prevent_cse=False)
+
+
 def _through_time_forward(advance, driven, kernel, bias, carry, valid):
     def step(carry, now):
         driven, valid = now
-        new, backward = jax.vjp(_masked(advance, valid), carry, driven, carry[-1] @ kernel + bias)
+        new, backward = jax.vjp(
+            _masked(_sparing(advance), valid), carry, driven, carry[-1] @ kernel + bias
+        )
         return new, (new[-1], carry[-1], backward)
 
     carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
