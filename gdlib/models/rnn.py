@@ -195,9 +195,7 @@ def _sparing(advance):
 def _through_time_forward(advance, driven, kernel, bias, carry, valid):
     def step(carry, now):
         driven, valid = now
-        new, backward = jax.vjp(
-            _masked(_sparing(advance), valid), carry, driven, carry[-1] @ kernel + bias
-        )
+        new, backward = jax.vjp(_masked(_sparing(advance), valid), carry, driven, carry[-1] @ kernel + bias)
         return new, (new[-1], carry[-1], backward)
 
     carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
