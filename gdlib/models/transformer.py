@@ -45,11 +45,12 @@ def attend(
         nothing gets weights and a mean of 0.
       scale: default 1/√d.
 
+    On the CPU its gradient is written by hand, so that reverse mode alone differentiates it there.
     Reference: Vaswani et al. (2017).
     """
     scale = queries.shape[-1] ** -0.5 if scale is None else scale
-    attend = _attend_on_cpu if jax.default_backend() == "cpu" else _attend
-    means, weights = attend(scale * queries, keys, values, mask)
+    shared_out = _attend_on_cpu if jax.default_backend() == "cpu" else _attend
+    means, weights = shared_out(scale * queries, keys, values, mask)
     if mask is None:
         return means, weights
     # What is hidden has a weight of 0 already, but for a query from which all is hidden.
