@@ -300,6 +300,13 @@ def test_mnist_1d_is_what_its_authors_publish_and_leaves_the_generators_alone():
     np.testing.assert_array_equal(shuffled.labels, train.labels)
 
 
+def test_mnist_1d_makes_other_curves_from_another_seed():
+    parts = [part.inputs for seed in (42, 1) for part in datasets.mnist_1d(seed=seed)]
+    assert len(np.unique(np.concatenate(parts), axis=0)) == 10_000
+    with pytest.raises(ValueError, match="seed: expected values from 0"):
+        datasets.mnist_1d(seed=-1)
+
+
 def test_adding_marks_one_number_in_each_half():
     inputs, targets = datasets.adding(jax.random.key(0), 2000, 7)
     numbers, marks = inputs[..., 0], inputs[..., 1]
