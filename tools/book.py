@@ -6,6 +6,7 @@ python tools/book.py --chapter vae    one chapter alone, warnings allowed
 """
 
 import argparse
+import datetime
 import hashlib
 import os
 import shutil
@@ -57,7 +58,9 @@ def stamp(path: Path, mark: str) -> None:
 def restore(cache, path: Path) -> bool:
     """Give the notebook the outputs of an earlier run of the very same code, if there was one."""
     try:
-        _, notebook = cache.merge_match_into_notebook(nbformat.read(path, as_version=4), cell_meta=())
+        _, notebook = cache.merge_match_into_notebook(
+            nbformat.read(path, as_version=4), nb_meta=("seconds",), cell_meta=()
+        )
     except KeyError:
         return False
     nbformat.write(notebook, path)
@@ -74,11 +77,13 @@ def execute(paths: list[Path]) -> None:
         sys.exit("A notebook failed; its error stands above.")
 
 
-def forget_timing(path: Path) -> None:
-    """Drop when each cell ran: with that in it, jupyter-cache would never know the notebook again."""
+def sum_up_timing(path: Path) -> None:
+    """Put how long the notebook ran in the place of when each cell did, which would change its cache key."""
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
+    clocks = [cell.metadata.pop("execution", {}) for cell in notebook.cells]
+    times = [datetime.datetime.fromisoformat(time) for clock in clocks for time in clock.values()]
+    if times:
+        notebook.metadata["seconds"] = (max(times) - min(times)).total_seconds()
     nbformat.write(notebook, path)
 
 
@@ -111,7 +116,7 @@ def run_notebooks(paths: list[Path], *, fresh: bool, mark: str, cache_folder: Pa
     if found:
         sys.exit("\n".join(found))
     for path in pending:
-        forget_timing(path)
+        sum_up_timing(path)
         cache.cache_notebook_file(path, overwrite=True)
     return pending
 

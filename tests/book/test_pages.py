@@ -24,6 +24,13 @@ def test_there_is_a_page_for_every_chapter():
     assert CHAPTERS
 
 
+def test_the_time_of_every_chapter_is_published(page, base):
+    page.goto(f"{base}/runtimes.html")
+    *seconds, total = map(float, page.locator("article td:last-child").all_inner_texts())
+    assert len(seconds) == len(CHAPTERS)
+    assert total == pytest.approx(sum(seconds), abs=len(seconds))
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [390, 1300])
 def test_a_page_asks_for_nothing_and_has_no_error(page, base, name, width):

@@ -48,6 +48,16 @@ def test_a_failure_or_a_warning_stops_the_build_and_is_not_kept(run, code, messa
             run(code=code)
 
 
+def test_how_long_it_ran_is_kept_with_the_outputs(run):
+    code = "import time; time.sleep(1.5)"
+    _, first = run(code=code)
+    ran, again = run(code=code)
+    assert not ran
+    assert again.metadata["seconds"] == first.metadata["seconds"]
+    assert 1.5 < first.metadata["seconds"] < 60
+    assert all("execution" not in cell.metadata for cell in first.cells)
+
+
 def test_a_cell_that_did_not_run_is_found(tmp_path):
     path = tmp_path / "chapter.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("x = 1")]), path)
