@@ -22,6 +22,15 @@ class LatentModel(Protocol):
     def decode(self, latent): ...
 
 
+@runtime_checkable
+class ConditionalModel(Protocol):
+    """Latent models, one for every class."""
+
+    classes: int
+
+    def given(self, labels) -> LatentModel: ...
+
+
 class ElboTerms(NamedTuple):
     """−ELBO = distortion + rate, term by term, in nats per example.
 
@@ -67,6 +76,45 @@ def log_weights(
         return log_joint - gaussian_log_prob(z, mean, logvar)
 
     return jax.lax.map(one, jax.random.split(rng_key, samples))
+
+
+def class_elbos(
+    model: ConditionalModel, images: Float[Array, "batch h w c"], rng_key: Key[Array, ""]
+) -> Float[Array, "batch classes"]:
+    """A lower bound of log p(x|y) for every class y, estimated with one z ~ q(z|x, y) each, in nats.
+
+    Args:
+      model: has `classes`, and `given(labels)` is a `LatentModel` of images of these classes.
+      images: zeros and ones.
+      rng_key: for the samples; all classes of an image share one noise, so that they differ by class alone.
+
+    Reference: Kingma et al. (2014).
+    """
+
+    def of_class(label: Int[Array, ""]) -> Float[Array, " batch"]:
+        terms = elbo_terms(model.given(jnp.full(len(images), label)), images, rng_key)
+        return -(terms.distortion + terms.rate)
+
+    return jax.vmap(of_class, out_axes=1)(jnp.arange(model.classes))
+
+
+def unlabelled_bound(
+    class_bounds: Float[Array, "batch classes"], logits: Float[Array, "batch classes"]
+) -> Float[Array, " batch"]:
+    """Σᵧ q(y|x) [bound of log p(x|y) + log p(y) − log q(y|x)] ≤ log p(x), classes equally probable, in nats.
+
+    Args:
+      class_bounds: of log p(x|y), one a class: `class_elbos`.
+      logits: of q(y|x).
+
+    It is largest where q(y|x) is the softmax of the bounds, and then log Σᵧ p(y) exp(boundᵧ).
+    Reference: Kingma et al. (2014), the unlabelled part of their objective for M2.
+    """
+    if logits.shape != class_bounds.shape:
+        raise ValueError(f"logits: expected the bounds' shape {class_bounds.shape}, got {logits.shape}")
+    log_q = jax.nn.log_softmax(logits)
+    classes = class_bounds.shape[1]
+    return jnp.sum(jnp.exp(log_q) * (class_bounds - math.log(classes) - log_q), axis=1)
 
 
 def _log_likelihood(model: LatentModel, images: Array, latent: Array) -> Float[Array, " batch"]:

@@ -5,8 +5,9 @@ import math
 from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from gdlib import layers, validation
 
@@ -180,3 +181,52 @@ class GAN(nnx.Module):
     def generate(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
         """Samples from codes drawn from N(0, I)."""
         return self.generator(latent)
+
+
+class ConditionalGenerator(nnx.Module):
+    """z and a class → a sample: `generator` reads codes whose last numbers are the class in one-hot code.
+
+    Args:
+      generator: with codes of more than `classes` numbers; `latent` of them are left for chance.
+      classes: how many.
+
+    Raises ValueError or TypeError where `classes` is no positive integer below the generator's code.
+    Reference: Mirza & Osindero (2014).
+    """
+
+    def __init__(self, generator: nnx.Module, classes: int):
+        self.generator, self.classes = generator, validation.positive_int("classes", classes)
+        self.latent, self.sample_shape = generator.latent - classes, generator.sample_shape
+        if self.latent < 1:
+            raise ValueError(
+                f"classes: expected fewer than the generator's {generator.latent}, got {classes}"
+            )
+
+    def __call__(
+        self, latent: Float[Array, "batch latent"], labels: Int[Array, " batch"]
+    ) -> Float[Array, "batch ..."]:
+        validation.trailing_shape("latent", latent, (self.latent,))
+        validation.positions("labels", labels, len(latent), self.classes)
+        of_class = jax.nn.one_hot(labels, self.classes, dtype=latent.dtype)
+        return self.generator(jnp.concatenate([latent, of_class], axis=1))
+
+
+class ConditionalDiscriminator(nnx.Module):
+    """A sample and its class → one logit: of a network's logits, one a class, the one of that class.
+
+    Every class so has a judge of its own, and all judges see the same features. It is the projection discriminator of
+    Miyato & Koyama (2018), without its part for all classes.
+
+    Args:
+      network: `network(samples) -> (batch, classes)`; says its `example_shape` and its `classes`.
+    """
+
+    def __init__(self, network: nnx.Module):
+        self.network, self.classes, self.sample_shape = network, network.classes, network.example_shape
+
+    def __call__(
+        self, samples: Float[Array, "batch ..."], labels: Int[Array, " batch"]
+    ) -> Float[Array, " batch"]:
+        validation.trailing_shape("samples", samples, self.sample_shape)
+        validation.positions("labels", labels, len(samples), self.classes)
+        return jnp.take_along_axis(self.network(samples), labels[:, None], axis=1)[:, 0]

@@ -1,12 +1,14 @@
-"""The variational autoencoder of Kingma & Welling (2014), with Gaussian latents and binary pixels."""
+"""The variational autoencoder of Kingma & Welling (2014), with Gaussian latents and binary pixels; one that is told
+the class, and one that has to guess it (Kingma et al. 2014)."""
 
 import math
+from typing import NamedTuple
 
 import jax
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from gdlib import validation
+from gdlib import layers, validation
 
 
 class Encoder(nnx.Module):
@@ -82,3 +84,94 @@ class VAE(nnx.Module):
     def generate(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch h w c"]:
         """The mean image sigmoid(decode(latent)), in [0, 1]: for looking at, not for a likelihood."""
         return jax.nn.sigmoid(self.decode(latent))
+
+
+class ConditionalVAE(nnx.Module):
+    """A VAE that is told the class y: q(z|x, y) and p(x|z, y), with the prior N(0, I) for z whatever the class.
+
+    In the encoder and in the decoder each class adds a vector of its own to the hidden layer, before the ReLU. That
+    is what a dense layer makes of a class in one-hot code beside its inputs.
+
+    Args:
+      vae: the VAE whose encoder and decoder are told.
+      classes: how many.
+      rngs: the source of the classes' initial vectors.
+
+    Raises ValueError or TypeError where `classes` is no positive integer.
+    Reference: Kingma et al. (2014), their generative semi-supervised model.
+    """
+
+    def __init__(self, vae: VAE, classes: int, *, rngs: nnx.Rngs):
+        self.vae, self.classes = vae, validation.positive_int("classes", classes)
+        self.encoder_classes = nnx.Embed(classes, vae.encoder.hidden.out_features, rngs=rngs)
+        self.decoder_classes = nnx.Embed(classes, vae.decoder.hidden.out_features, rngs=rngs)
+
+    def encode(
+        self, images: Float[Array, "batch h w c"], labels: Int[Array, " batch"]
+    ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
+        """Mean and log-variance of q(z|x, y), each (batch, latent)."""
+        validation.trailing_shape("images", images, self.vae.image_shape)
+        _one_each("labels", labels, len(images))
+        encoder, pixels = self.vae.encoder, images.reshape(len(images), -1)
+        h = nnx.relu(encoder.hidden(pixels) + layers.embedded(self.encoder_classes, labels))
+        return encoder.mean(h), encoder.logvar(h)
+
+    def decode(
+        self, latent: Float[Array, "batch latent"], labels: Int[Array, " batch"]
+    ) -> Float[Array, "batch h w c"]:
+        """Logits of p(x|z, y): a pixel is on with probability sigmoid(logit)."""
+        validation.trailing_shape("latent", latent, (self.vae.latent,))
+        _one_each("labels", labels, len(latent))
+        decoder = self.vae.decoder
+        h = nnx.relu(decoder.hidden(latent) + layers.embedded(self.decoder_classes, labels))
+        return decoder.logits(h).reshape(len(latent), *self.vae.image_shape)
+
+    def generate(
+        self, latent: Float[Array, "batch latent"], labels: Int[Array, " batch"]
+    ) -> Float[Array, "batch h w c"]:
+        """The mean image sigmoid(decode(latent, labels)), in [0, 1]."""
+        return jax.nn.sigmoid(self.decode(latent, labels))
+
+    def given(self, labels: Int[Array, " batch"]) -> "Given":
+        """This model for images of these classes: wherever a VAE goes, as in `objectives.elbo_terms`, it goes."""
+        return Given(self, labels)
+
+
+class Given(NamedTuple):
+    """A `ConditionalVAE` and the classes of a batch, as a model of images alone: q(z|x, y), p(x|z, y)."""
+
+    model: ConditionalVAE
+    labels: Int[Array, " batch"]
+
+    def encode(self, images):
+        """Mean and log-variance of q(z|x, y)."""
+        return self.model.encode(images, self.labels)
+
+    def decode(self, latent):
+        """Logits of p(x|z, y)."""
+        return self.model.decode(latent, self.labels)
+
+
+class SemiSupervisedVAE(nnx.Module):
+    """M2 of Kingma et al. (2014): a VAE that is told the class, and a classifier q(y|x) for where nobody tells.
+
+    Args:
+      conditional: p(x|z, y) and q(z|x, y); says its `classes`.
+      classifier: `classifier(images) -> logits` of q(y|x); says its `classes`.
+
+    Raises ValueError where the two have not the same classes.
+    """
+
+    def __init__(self, conditional: ConditionalVAE, classifier: nnx.Module):
+        if conditional.classes != classifier.classes:
+            raise ValueError(
+                "conditional, classifier: expected the same number of classes, got "
+                f"{conditional.classes} and {classifier.classes}"
+            )
+        self.conditional, self.classifier = conditional, classifier
+
+
+def _one_each(name: str, labels: Array, count: int) -> None:
+    """Raise ValueError unless there is one label for each example; what they hold is the embedding's to check."""
+    if labels.shape != (count,):
+        raise ValueError(f"{name}: expected one for each of {count} examples, got shape {labels.shape}")

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from flax import nnx
 
@@ -74,6 +75,46 @@ def test_images_of_another_shape_are_named(untyped, shape):
     model = vae.VAE((4, 4, 1), 2, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match=r"images: expected shape \(batch, 4, 4, 1\), got"):
         objectives.elbo_terms(model, jnp.zeros(shape), jax.random.key(0))
+
+
+def test_class_elbos_are_the_elbos_given_each_class():
+    inner = vae.VAE((4, 4, 1), 2, encoder_hidden=8, decoder_hidden=8, rngs=nnx.Rngs(0))
+    model = vae.ConditionalVAE(inner, 3, rngs=nnx.Rngs(1))
+    images = jax.random.bernoulli(jax.random.key(1), 0.4, (5, 4, 4, 1)).astype(jnp.float32)
+    bounds = objectives.class_elbos(model, images, jax.random.key(2))
+    assert bounds.shape == (5, 3)
+    for label in range(3):
+        terms = objectives.elbo_terms(model.given(jnp.full(5, label)), images, jax.random.key(2))
+        np.testing.assert_allclose(bounds[:, label], -(terms.distortion + terms.rate), rtol=1e-5)
+    assert float(bounds.std(axis=1).min()) > 1e-3  # the class matters
+
+
+def test_the_unlabelled_bound_is_its_sum_over_classes_and_largest_at_the_softmax():
+    rng = np.random.default_rng(0)
+    bounds, logits = jnp.asarray(rng.normal(size=(2, 4, 3)), jnp.float32) * 3
+    q = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = (q * (bounds + np.log(1 / 3) - np.log(q))).sum(axis=1)
+    found = objectives.unlabelled_bound(bounds, logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+    best = scipy.special.logsumexp(bounds, axis=1) - np.log(3)
+    np.testing.assert_allclose(objectives.unlabelled_bound(bounds, bounds), best, rtol=1e-5)
+    assert (np.asarray(found) < best).all()
+
+
+def test_the_unlabelled_bound_stays_finite_where_the_classifier_is_certain():
+    logits = jnp.array([[0.0, 500.0, -500.0]])
+    bounds = jnp.array([[-100.0, -90.0, -120.0]])
+    value, slope = jax.value_and_grad(lambda logits: objectives.unlabelled_bound(bounds, logits).sum())(
+        logits
+    )
+    np.testing.assert_allclose(value, -90 - np.log(3), rtol=1e-6)
+    assert np.isfinite(slope).all()
+
+
+def test_bounds_and_logits_of_other_shapes_are_named(untyped):
+    with pytest.raises(ValueError, match=r"logits: expected the bounds' shape \(2, 3\), got \(2, 4\)"):
+        objectives.unlabelled_bound(jnp.zeros((2, 3)), jnp.zeros((2, 4)))
 
 
 def test_log_weights_average_to_the_elbo_and_their_exponentials_to_the_evidence():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from gdlib.models import gan
+from gdlib.models import gan, mlp
 
 
 def affine(x, layer):
@@ -107,3 +107,54 @@ def test_wrong_shapes_are_named(untyped):
         model(jnp.zeros((5, 3)))
     with pytest.raises(ValueError, match=r"latent: expected shape \(batch, 3\), got \(5, 2\)"):
         gan.Generator(3, (8,), (2,), rngs=nnx.Rngs(0))(jnp.zeros((5, 2)))
+
+
+# ------------------------------------------------------------------------------------- told the class
+
+
+def test_a_conditional_generator_appends_the_class_to_the_code():
+    inner = gan.Generator(5, (7,), (4,), rngs=nnx.Rngs(0))
+    model = gan.ConditionalGenerator(inner, 3)
+    assert (model.latent, model.sample_shape) == (2, (4,))
+    z = jnp.array([[0.3, -1.0], [2.0, 0.5]])
+    expected = inner(jnp.array([[0.3, -1.0, 0, 0, 1], [2.0, 0.5, 1, 0, 0]]))
+    np.testing.assert_allclose(model(z, jnp.array([2, 0])), expected, rtol=1e-6)
+
+
+def test_a_conditional_discriminator_asks_the_judge_of_the_class():
+    network = mlp.MLP((4, 5, 1), (7,), 3, rngs=nnx.Rngs(0))
+    model = gan.ConditionalDiscriminator(network)
+    x = jax.random.normal(jax.random.key(0), (2, 4, 5, 1))
+    logits = network(x)
+    np.testing.assert_array_equal(model(x, jnp.array([2, 0])), [logits[0, 2], logits[1, 0]])
+
+
+def test_a_conditional_gan_is_a_gan():
+    generator = gan.ConditionalGenerator(gan.Generator(5, (7,), (4, 5, 1), rngs=nnx.Rngs(0)), 3)
+    judge = gan.ConditionalDiscriminator(mlp.MLP((4, 5, 1), (7,), 3, rngs=nnx.Rngs(1)))
+    model, labels = gan.GAN(generator, judge), jnp.array([0, 1, 2])
+    z = jax.random.normal(jax.random.key(0), (3, 2))
+    slope = jax.grad(lambda z: jnp.sum(judge(model.generator(z, labels), labels)))(z)
+    assert (jnp.abs(slope).sum(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0], ValueError, r"labels: expected 2 of them, got shape \(1,\)"),
+        ([0, 3], ValueError, "labels: expected values from 0 to 2, got 0 to 3"),
+        ([0.0, 1.0], TypeError, "labels: expected integers"),
+    ],
+)
+def test_classes_that_are_none_are_named(untyped, labels, error, message):
+    generator = gan.ConditionalGenerator(gan.Generator(5, (7,), (4,), rngs=nnx.Rngs(0)), 3)
+    judge = gan.ConditionalDiscriminator(mlp.MLP((4,), (7,), 3, rngs=nnx.Rngs(1)))
+    with pytest.raises(error, match=message):
+        generator(jnp.ones((2, 2)), jnp.asarray(labels))
+    with pytest.raises(error, match=message):
+        judge(jnp.ones((2, 4)), jnp.asarray(labels))
+
+
+def test_a_code_with_no_room_for_chance_is_named(untyped):
+    with pytest.raises(ValueError, match="classes: expected fewer than the generator's 3, got 3"):
+        gan.ConditionalGenerator(gan.Generator(3, (7,), (4,), rngs=nnx.Rngs(0)), 3)

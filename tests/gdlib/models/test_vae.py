@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from gdlib.models import vae
+from gdlib.models import mlp, vae
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,72 @@ def test_an_empty_batch_gives_an_empty_answer(model):
     mean, _ = model.encode(jnp.zeros((0, 4, 5, 1)))
     assert mean.shape == (0, 3)
     assert model.decode(mean).shape == (0, 4, 5, 1)
+
+
+# ------------------------------------------------------------------------------------- told the class
+
+
+@pytest.fixture(scope="module")
+def conditional(model):
+    return vae.ConditionalVAE(model, 3, rngs=nnx.Rngs(1))
+
+
+def test_a_class_is_what_a_one_hot_code_beside_the_inputs_would_be(conditional, model):
+    images = np.random.default_rng(0).random((3, 4, 5, 1), np.float32)
+    labels = np.array([2, 0, 2])
+    one_hot = np.eye(3, dtype=np.float32)[labels]
+
+    kernel = np.concatenate([model.encoder.hidden.kernel[...], conditional.encoder_classes.embedding[...]])
+    beside = np.concatenate([images.reshape(3, 20), one_hot], axis=1)
+    hidden = relu(beside @ kernel + np.asarray(model.encoder.hidden.bias[...]))
+    mean, logvar = conditional.encode(jnp.asarray(images), jnp.asarray(labels))
+    np.testing.assert_allclose(mean, affine(hidden, model.encoder.mean), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logvar, affine(hidden, model.encoder.logvar), rtol=1e-5, atol=1e-6)
+
+    kernel = np.concatenate([model.decoder.hidden.kernel[...], conditional.decoder_classes.embedding[...]])
+    hidden = relu(
+        np.concatenate([mean, one_hot], axis=1) @ kernel + np.asarray(model.decoder.hidden.bias[...])
+    )
+    logits = conditional.decode(mean, jnp.asarray(labels))
+    expected = affine(hidden, model.decoder.logits).reshape(3, 4, 5, 1)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        conditional.generate(mean, jnp.asarray(labels)), jax.nn.sigmoid(logits), rtol=1e-6
+    )
+
+
+def test_given_is_the_model_with_the_classes_filled_in(conditional):
+    images, labels = jnp.ones((2, 4, 5, 1)), jnp.array([1, 0])
+    given = conditional.given(labels)
+    mean, logvar = conditional.encode(images, labels)
+    np.testing.assert_array_equal(given.encode(images), (mean, logvar))
+    np.testing.assert_array_equal(given.decode(mean), conditional.decode(mean, labels))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0], ValueError, r"labels: expected one for each of 2 examples, got shape \(1,\)"),
+        ([0, 3], ValueError, "tokens: expected values from 0 to 2, got 0 to 3"),
+        ([0.0, 1.0], TypeError, "tokens: expected integers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_named(untyped, conditional, labels, error, message):
+    for call in (
+        lambda labels: conditional.encode(jnp.ones((2, 4, 5, 1)), labels),
+        lambda labels: conditional.decode(jnp.ones((2, 3)), labels),
+    ):
+        with pytest.raises(error, match=message.replace("tokens", "(labels|tokens)")):
+            call(jnp.asarray(labels))
+
+
+def test_a_conditional_model_has_at_least_one_class(untyped, model):
+    with pytest.raises(ValueError, match="classes: expected an integer of at least 1, got 0"):
+        vae.ConditionalVAE(model, 0, rngs=nnx.Rngs(0))
+
+
+def test_the_parts_of_m2_have_the_same_classes(conditional):
+    two, three = (mlp.MLP((4, 5, 1), (), classes, rngs=nnx.Rngs(0)) for classes in (2, 3))
+    assert vae.SemiSupervisedVAE(conditional, three).classifier is three
+    with pytest.raises(ValueError, match="expected the same number of classes, got 3 and 2"):
+        vae.SemiSupervisedVAE(conditional, two)
