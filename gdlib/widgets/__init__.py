@@ -5,6 +5,7 @@ it. It works with mouse, touch and keyboard, in light and dark.
 """
 
 from gdlib.widgets.attention import attention
+from gdlib.widgets.bells import bells
 from gdlib.widgets.embed import Layer, Widget, quantize, rounded
 from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
@@ -18,6 +19,7 @@ __all__ = [
     "Layer",
     "Widget",
     "attention",
+    "bells",
     "film",
     "game",
     "latent_plane",
