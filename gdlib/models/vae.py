@@ -111,7 +111,7 @@ class ConditionalVAE(nnx.Module):
     ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
         """Mean and log-variance of q(z|x, y), each (batch, latent)."""
         validation.trailing_shape("images", images, self.vae.image_shape)
-        _one_each("labels", labels, len(images))
+        validation.positions("labels", labels, len(images), self.classes)
         encoder, pixels = self.vae.encoder, images.reshape(len(images), -1)
         h = nnx.relu(encoder.hidden(pixels) + layers.embedded(self.encoder_classes, labels))
         return encoder.mean(h), encoder.logvar(h)
@@ -121,7 +121,7 @@ class ConditionalVAE(nnx.Module):
     ) -> Float[Array, "batch h w c"]:
         """Logits of p(x|z, y): a pixel is on with probability sigmoid(logit)."""
         validation.trailing_shape("latent", latent, (self.vae.latent,))
-        _one_each("labels", labels, len(latent))
+        validation.positions("labels", labels, len(latent), self.classes)
         decoder = self.vae.decoder
         h = nnx.relu(decoder.hidden(latent) + layers.embedded(self.decoder_classes, labels))
         return decoder.logits(h).reshape(len(latent), *self.vae.image_shape)
@@ -169,9 +169,3 @@ class SemiSupervisedVAE(nnx.Module):
                 f"{conditional.classes} and {classifier.classes}"
             )
         self.conditional, self.classifier = conditional, classifier
-
-
-def _one_each(name: str, labels: Array, count: int) -> None:
-    """Raise ValueError unless there is one label for each example; what they hold is the embedding's to check."""
-    if labels.shape != (count,):
-        raise ValueError(f"{name}: expected one for each of {count} examples, got shape {labels.shape}")

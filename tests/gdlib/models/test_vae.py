@@ -123,9 +123,9 @@ def test_given_is_the_model_with_the_classes_filled_in(conditional):
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
-        ([0], ValueError, r"labels: expected one for each of 2 examples, got shape \(1,\)"),
-        ([0, 3], ValueError, "tokens: expected values from 0 to 2, got 0 to 3"),
-        ([0.0, 1.0], TypeError, "tokens: expected integers"),
+        ([0], ValueError, r"labels: expected 2 of them, got shape \(1,\)"),
+        ([0, 3], ValueError, "labels: expected values from 0 to 2, got 0 to 3"),
+        ([0.0, 1.0], TypeError, "labels: expected integers"),
     ],
 )
 def test_labels_that_are_no_classes_are_named(untyped, conditional, labels, error, message):
@@ -133,7 +133,7 @@ def test_labels_that_are_no_classes_are_named(untyped, conditional, labels, erro
         lambda labels: conditional.encode(jnp.ones((2, 4, 5, 1)), labels),
         lambda labels: conditional.decode(jnp.ones((2, 3)), labels),
     ):
-        with pytest.raises(error, match=message.replace("tokens", "(labels|tokens)")):
+        with pytest.raises(error, match=message):
             call(jnp.asarray(labels))
 
 
