@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import work
 
-CONTENDERS = ("gdlib", "PyTorch, eager", "PyTorch, compiled", "Keras")
+CONTENDERS = ("gdlib", "gdlib, shared", "PyTorch, eager", "PyTorch, compiled", "Keras")
 SEEDS = (1, 2, 4)
 MOST_EPOCHS = 60  # that a target is waited for
 
@@ -35,6 +35,13 @@ def builder(contender: str, model: str, data: work.Digits | work.Dates) -> Calla
         import with_gdlib
 
         return lambda: with_gdlib.trainer(model, data)
+    if contender == "gdlib, shared":
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", os.cpu_count())  # before anything asks for a device
+        import with_gdlib
+
+        return lambda: with_gdlib.trainer(model, data, shared=True)
     if contender == "Keras":
         import with_keras
 

@@ -174,8 +174,10 @@ TASKS = {
 }
 
 
-def trainer(model: str, data: work.Digits | work.Dates, *, seeds: int = 0) -> work.Contender:
-    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys."""
+def trainer(
+    model: str, data: work.Digits | work.Dates, *, seeds: int = 0, shared: bool = False
+) -> work.Contender:
+    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys. Shared: all devices take a part of it."""
     task = TASKS[model](data)
     rng_key = jax.random.key(0)
 
@@ -185,6 +187,7 @@ def trainer(model: str, data: work.Digits | work.Dates, *, seeds: int = 0) -> wo
         return jax.random.split(key, seeds) if seeds else key
 
     modules = (nnx.vmap(task.create) if seeds else task.create)(next_key())
+    sharding = jax.NamedSharding(jax.make_mesh((jax.device_count(),), ("data",)), jax.P("data"))
 
     def fit(epochs: int, validate: bool = False) -> float | None:
         watched = {"validate": task.validate, "validation_data": task.held_out} if validate else {}
@@ -196,6 +199,7 @@ def trainer(model: str, data: work.Digits | work.Dates, *, seeds: int = 0) -> wo
             epochs=epochs,
             batch_size=work.BATCH,
             progress=False,
+            sharding=sharding if shared else None,
             **watched,
         )
         if not validate:
@@ -203,8 +207,8 @@ def trainer(model: str, data: work.Digits | work.Dates, *, seeds: int = 0) -> wo
         (scores,) = history.validation.values()
         return float(scores[-1])
 
-    decode = partial(translate, modules[0], task.held_out) if model == "transformer" else None
-    return work.Contender(fit, decode)
+    decodes = model == "transformer" and not shared
+    return work.Contender(fit, partial(translate, modules[0], task.held_out) if decodes else None)
 
 
 def scan(model: str, data: work.Digits | work.Dates) -> Callable[..., None]:

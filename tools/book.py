@@ -1,7 +1,7 @@
 """Build the book: copy it, run every notebook once, check the outputs, build HTML from them.
 
 python tools/book.py                  a notebook whose code, gdlib and pins are as before keeps its outputs
-python tools/book.py --fresh          every notebook runs
+python tools/book.py --fresh          every notebook runs, and compiles
 python tools/book.py --chapter vae    one chapter alone, warnings allowed
 """
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 COPY = BUILD / "book"  # not below a folder named _build: nbmake collects nothing there
 HTML = BUILD / "html"
+COMPILED = BUILD / "compiled"  # most chapters compile the same small functions: once will do
 PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools", "benchmarks")
 
 
@@ -70,8 +71,17 @@ def restore(cache, path: Path) -> bool:
 def execute(paths: list[Path]) -> None:
     """Run the notebooks in place, two at a time. Raises SystemExit where one fails."""
     options = ["--nbmake", "--overwrite", "--nbmake-timeout=900", "-q", "-p", "no:cacheprovider"]
-    where = [f"--rootdir={COPY}", "-c", os.devnull, "-n", str(min(2, len(paths)))]
-    environment = os.environ | {"TQDM_DISABLE": "1"}  # a progress bar has no place in a built page
+    # No notebook waits behind a long one while the other worker has nothing to do.
+    where = [f"--rootdir={COPY}", "-c", os.devnull, "-n", str(min(2, len(paths))), "--dist=worksteal"]
+    environment = os.environ | {
+        "TQDM_DISABLE": "1",  # a progress bar has no place in a built page
+        # Two notebooks share the processor. NumPy's threads would spin, each waiting for the others' turn: on two
+        # cores a softmax regression took thirty times as long.
+        "OPENBLAS_NUM_THREADS": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(COMPILED),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
     command = [sys.executable, "-m", "pytest", *options, *where, *map(str, paths)]
     if subprocess.run(command, env=environment, check=False).returncode:
         sys.exit("A notebook failed; its error stands above.")
@@ -145,6 +155,8 @@ def main() -> None:
         names = ", ".join(sorted(path.stem for path in (ROOT / "chapters").rglob("*.ipynb")))
         sys.exit(f"No chapter is named {arguments.chapter!r}. Call: make chapter CH=…, of: {names}")
 
+    if arguments.fresh:
+        shutil.rmtree(COMPILED, ignore_errors=True)
     sources = [path for path in (ROOT / "gdlib").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     mark = provenance([*sources, ROOT / "constraints.txt"])
     ran = run_notebooks(paths, fresh=arguments.fresh, mark=mark, cache_folder=BUILD / "jupyter_cache")

@@ -148,7 +148,7 @@ def unroll(
     valid = None if lengths is None else _valid(lengths, batch, time)
     carry = cell.start(batch) if carry is None else carry
     # All steps' products of the input at once; time leads, as the scan wants it.
-    driven = cell.inputs(sequences.swapaxes(0, 1).reshape(time * batch, -1)).reshape(time, batch, -1)
+    driven = cell.inputs(sequences.swapaxes(0, 1))
     bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(driven.shape[-1])
     states, carry = _through_time(cell.advance, driven, cell.recurrent.kernel[...], bias, carry, valid)
     return states.swapaxes(0, 1), carry
@@ -215,9 +215,8 @@ def _through_time_backward(advance, saved, cotangents):
         return (*memories, h + recurrent @ kernel.T), (driven, recurrent)
 
     slope, (driven, recurrent) = jax.lax.scan(step, from_carry, (from_states, backward), reverse=True)
-    width = recurrent.shape[-1]
-    rows = recurrent.reshape(-1, width)
-    return driven, before.reshape(len(rows), -1).T @ rows, rows.sum(axis=0), slope, None
+    kernel = jnp.einsum("tbh,tbg->hg", before, recurrent)
+    return driven, kernel, recurrent.sum(axis=(0, 1)), slope, None
 
 
 _through_time.defvjp(_through_time_forward, _through_time_backward)

@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from gdlib import datasets, evaluate
 
@@ -38,6 +39,31 @@ def test_one_run_has_no_spread(values):
 def test_a_run_that_diverged_is_not_averaged_away():
     with pytest.raises(ValueError, match=r"values: expected finite numbers.*row 1"):
         evaluate.spread([1.0, np.nan])
+
+
+@settings(deadline=None)
+@given(runs, st.floats(0.5, 0.999))
+def test_the_interval_of_a_mean_is_scipys(values, confidence):
+    found = evaluate.mean_interval(values, confidence=confidence)
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(confidence)
+    assert found.mean == pytest.approx((low + high) / 2, abs=1e-9, nan_ok=True)
+    assert found.half == pytest.approx((high - low) / 2, abs=1e-6, rel=1e-6)
+
+
+def test_the_interval_of_a_mean_of_five_runs_holds_the_truth_as_often_as_it_says():
+    draws = np.random.default_rng(0).normal(3.0, 2.0, size=(2000, 5))
+    intervals = [evaluate.mean_interval(values) for values in draws]
+    assert np.mean([abs(mean - 3.0) < half for mean, half in intervals]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_interval_of_a_mean_prints_as_it_is_read_and_wants_runs_and_a_share():
+    found = evaluate.mean_interval([1.0, 2.0, 3.0])
+    assert f"{found:+.1f}" == "+2.0\u00a0±\u00a02.5"
+    assert str(evaluate.mean_interval([2.0, 2.0])) == "2.0\u00a0±\u00a00.0"
+    with pytest.raises(ValueError, match="values: expected a vector of at least two runs"):
+        evaluate.mean_interval([1.0])
+    with pytest.raises(ValueError, match="confidence: expected values from 0 to 1, got 95"):
+        evaluate.mean_interval([1.0, 2.0], confidence=95)
 
 
 def test_bits_per_dimension_of_a_fair_coin_is_one():

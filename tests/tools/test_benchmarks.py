@@ -100,6 +100,16 @@ def test_the_report_compares_decoders_round_by_round(modules):
     results = {"trained": {"transformer": found}}
     assert report.fastest_decoder(results) == ("Keras", 1.25)
     assert report.decoding_rows(results)[0] == ["gdlib", "3.00 (2.00–4.00)", "50%"]
+    results["trained"]["transformer"]["gdlib, shared"] = [{"step_ms": 1.0}]
+    assert len(report.decoding_rows(results)) == 3
+
+
+def test_the_faster_of_gdlibs_two_ways_is_set_against_the_fastest_peer(modules):
+    _, report = modules
+    times = {"gdlib": 3.0, "gdlib, shared": 2.0, "Keras": 2.5, "PyTorch, eager": 4.0}
+    results = {"trained": {"lstm": {name: [{"step_ms": ms}] for name, ms in times.items()}}}
+    assert report.fastest(results, "lstm") == ("gdlib, shared", "Keras")
+    assert report.ratios(results, "lstm", "Keras", "gdlib, shared") == [1.25]
 
 
 def test_the_report_takes_ratios_round_by_round(modules):
@@ -109,7 +119,7 @@ def test_the_report_takes_ratios_round_by_round(modules):
         "trained": {"vae": {name: [{"step_ms": ms} for ms in times] for name, times in rounds.items()}}
     }
     assert report.ratios(results, "vae", "Keras") == [1.5, 1.0]
-    assert report.fastest_peer(results, "vae") == "Keras"
+    assert report.fastest(results, "vae") == ("gdlib", "Keras")
     assert report.spread([3.0, 1.0, 2.0]) == "2.00 (1.00–3.00)"
 
 
