@@ -177,7 +177,7 @@ TASKS = {
 def trainer(
     model: str, data: work.Digits | work.Dates, *, seeds: int = 0, shared: bool = False
 ) -> work.Contender:
-    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys. Shared: all devices take a part of it."""
+    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys. Shared: by all devices."""
     task = TASKS[model](data)
     rng_key = jax.random.key(0)
 

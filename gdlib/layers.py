@@ -23,7 +23,7 @@ def convolution(
 
     On the CPU, XLA's own convolution inside a scan is many times slower than outside (jax issue 12868). There
     this one puts the shifted images side by side and makes one matrix product of it. Elsewhere, and for
-    dilations and groups, it is XLA's. Give it to Flax: `nnx.Conv(…, conv_general_dilated=convolution)`.
+    dilated windows and groups, it is XLA's. Give it to Flax: `nnx.Conv(…, conv_general_dilated=convolution)`.
 
     Raises ValueError for channels that are not the kernel's, and for images so small that no position of the
     window is left.
@@ -41,10 +41,15 @@ def convolution(
         padding = jax.lax.padtype_to_pads(space, window, window_strides, padding)
     padded = [int(size + sum(pads)) for size, pads in zip(space, padding, strict=True)]
     _check_fits(padded, window)
-    plain = {*dilations[0], *dilations[1], groups} == {1}
-    if jax.default_backend() != "cpu" or not plain:
+    if jax.default_backend() != "cpu":
         return jax.lax.conv_general_dilated(inputs, kernel, window_strides, padding, **options)
-    x = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
+    # By hand: with more zeros around an image than the window covers, XLA's gradient is wrong here (jax 0.10).
+    zeros = [(*pads, dilation - 1) for pads, dilation in zip(padding, dilations[0], strict=True)]
+    x = jax.lax.pad(inputs, jnp.zeros((), inputs.dtype), ((0, 0, 0), *zeros, (0, 0, 0)))
+    if {*dilations[1], groups} != {1}:
+        return jax.lax.conv_general_dilated(
+            x, kernel, window_strides, "VALID", **options | {"lhs_dilation": None}
+        )
     patches = jnp.concatenate(list(_shifted(x, window, window_strides)), axis=-1)
     *positions, features = patches.shape
     # Two matrices, not a batch of them: so the kernel's gradient, too, is one product without a copy.

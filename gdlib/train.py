@@ -273,7 +273,12 @@ def select_seed(modules: PyTree, seed: int) -> PyTree:
         raise ValueError(f"modules: expected one leading seed axis in every array, got sizes {seeds}")
     if not 0 <= operator.index(seed) < (count := seeds.pop()):
         raise ValueError(f"seed: expected 0 to {count - 1}, got {seed}")
-    return nnx.merge(graphdef, jax.tree.map(lambda leaf: leaf[seed], state))
+    return nnx.merge(graphdef, _row(state, seed))
+
+
+@jax.jit
+def _row(tree: PyTree, index: ArrayLike) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 # ------------------------------------------------------------------------------ around the scan
@@ -396,7 +401,8 @@ def _check_modules(modules: tuple, rng_key: Array) -> None:
                 f"modules: expected a leading axis of {rng_key.size} seeds, one a key of rng_key, in every "
                 f"array, got shape {leaf.shape} in {where}"
             )
-        if jnp.issubdtype(leaf.dtype, jnp.inexact) and jnp.isnan(leaf).any():
+        # In NumPy: jax would compile it for every shape.
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and np.isnan(np.asarray(leaf, np.float32)).any():
             raise ValueError(f"modules: expected numbers, got NaN in {where}")
 
 
