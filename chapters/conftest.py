@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
-if folder := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+folder, worker = (
+    os.environ.get(name)
+    for name in ("JAX_COMPILATION_CACHE_DIR", "PYTEST_XDIST_WORKER")
+)
+if folder and worker:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(folder, worker))

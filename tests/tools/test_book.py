@@ -1,5 +1,7 @@
 """Each notebook runs once, again when its code, gdlib or the pins change, and never for its prose."""
 
+import shutil
+
 import book
 import nbformat
 import pytest
@@ -46,6 +48,14 @@ def test_a_failure_or_a_warning_stops_the_build_and_is_not_kept(run, code, messa
     for _ in range(2):  # the second time it must not come from the cache
         with pytest.raises(SystemExit, match=message):
             run(code=code)
+
+
+def test_beside_another_notebook_numpy_has_one_thread_and_compiled_code_a_folder_of_its_own(run, tmp_path):
+    (tmp_path / "book").mkdir()
+    shutil.copy(book.ROOT / "chapters" / "conftest.py", tmp_path / "book")
+    names = ("OPENBLAS_NUM_THREADS", "JAX_COMPILATION_CACHE_DIR")
+    _, notebook = run(code=f"import os\nfor name in {names}: print(os.environ[name])")
+    assert notebook.cells[2].outputs[0].text == f"1\n{book.COMPILED / 'gw0'}\n"
 
 
 def test_how_long_it_ran_is_kept_with_the_outputs(run):
