@@ -50,7 +50,10 @@ def test_a_failure_or_a_warning_stops_the_build_and_is_not_kept(run, code, messa
             run(code=code)
 
 
-def test_beside_another_notebook_numpy_has_one_thread_and_compiled_code_a_folder_of_its_own(run, tmp_path):
+def test_beside_another_notebook_numpy_has_one_thread_and_compiled_code_its_own_folder(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # this test's own
     (tmp_path / "book").mkdir()
     shutil.copy(book.ROOT / "chapters" / "conftest.py", tmp_path / "book")
     names = ("OPENBLAS_NUM_THREADS", "JAX_COMPILATION_CACHE_DIR")
