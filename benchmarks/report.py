@@ -40,7 +40,7 @@ def column(results: dict, model: str, name: str, what: str) -> list[float]:
 def ratios(results: dict, model: str, name: str, own: str = OWN) -> list[float]:
     """A contender's step time over gdlib's of the same round."""
     pairs = zip(column(results, model, name, "step_ms"), column(results, model, own, "step_ms"), strict=True)
-    return [theirs / own for theirs, own in pairs]
+    return [theirs / ours for theirs, ours in pairs]
 
 
 def best_rate(results: dict) -> float:

@@ -187,7 +187,9 @@ def trainer(
         return jax.random.split(key, seeds) if seeds else key
 
     modules = (nnx.vmap(task.create) if seeds else task.create)(next_key())
-    sharding = jax.NamedSharding(jax.make_mesh((jax.device_count(),), ("data",)), jax.P("data"))
+    sharding = None
+    if shared:
+        sharding = jax.NamedSharding(jax.make_mesh((jax.device_count(),), ("data",)), jax.P("data"))
 
     def fit(epochs: int, validate: bool = False) -> float | None:
         watched = {"validate": task.validate, "validation_data": task.held_out} if validate else {}
@@ -199,7 +201,7 @@ def trainer(
             epochs=epochs,
             batch_size=work.BATCH,
             progress=False,
-            sharding=sharding if shared else None,
+            sharding=sharding,
             **watched,
         )
         if not validate:

@@ -402,7 +402,7 @@ def _check_modules(modules: tuple, rng_key: Array) -> None:
                 f"array, got shape {leaf.shape} in {where}"
             )
         # In NumPy: jax would compile it for every shape.
-        if jnp.issubdtype(leaf.dtype, jnp.inexact) and np.isnan(np.asarray(leaf, np.float32)).any():
+        if jnp.issubdtype(leaf.dtype, jnp.inexact) and np.isnan(leaf).any():
             raise ValueError(f"modules: expected numbers, got NaN in {where}")
 
 
