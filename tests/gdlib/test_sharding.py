@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import jax, numpy as np, pytest
 from toy import STEP, DATA, fresh, weights
@@ -31,13 +33,36 @@ for shape, names in [((2,), ("data",)), ((1, 2), ("data", "model"))]:
 """
 
 
-def test_two_devices_give_the_losses_of_one():
+NO_GATHERING = """
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from gdlib.models import rnn
+
+mesh = jax.sharding.Mesh(jax.devices(), ("data",))
+graphdef, weights = nnx.split(rnn.LSTMCell(3, 4, rngs=nnx.Rngs(0)))
+
+
+def loss(weights, sequences):
+    sequences = jax.lax.with_sharding_constraint(sequences, jax.sharding.NamedSharding(mesh, jax.P("data")))
+    return jnp.sum(rnn.unroll(nnx.merge(graphdef, weights), sequences)[0] ** 2)
+
+
+compiled = jax.jit(jax.grad(loss)).lower(weights, jnp.ones((6, 5, 3))).compile().as_text()
+assert "all-reduce" in compiled
+assert "all-gather" not in compiled and "all-to-all" not in compiled
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, NO_GATHERING], ids=["losses", "recurrence"])
+def test_two_devices_give_the_losses_of_one_and_no_recurrence_gathers_the_minibatch(program):
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         "JAX_PLATFORMS": "cpu",
         "PYTHONPATH": os.path.dirname(__file__),  # noqa: PTH120
     }
     result = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
