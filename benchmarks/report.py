@@ -202,8 +202,8 @@ def markdown(results: dict) -> str:
         "The process's peak in MiB, and in brackets what it was after imports and with the data, before any model:",
         by_model(results, memory),
         "## gdlib: the loop alone, and one more seed",
-        "Milliseconds a step of `fit`, of the compiled loop inside it, and of `fit` with 1, 2 and 4 seeds at once "
-        "under `vmap`; and what each further seed costs, as a share of a separate run's step:",
+        "Milliseconds a step of `fit`, of the compiled loop inside it, and of `fit` with 1, 2 and 4 seeds in "
+        "one program; and what each further seed costs, as a share of a separate run's step:",
         table(["", "`fit`", "loop", "1 seed", "2 seeds", "4 seeds", "one more seed"], seeds_rows(results)),
     ]
     return "\n\n".join(sections) + "\n"

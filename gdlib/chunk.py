@@ -48,8 +48,9 @@ def run_steps(step: Step, graphdef, sharding, state, alive, data, indices, rng_k
     that has left them somewhere in the chunk merely counts as having survived no step.
     """
 
-    def one(carry, indices, rng_key, number):
+    def body(rng_key, carry, numbered):
         old, alive = carry
+        indices, number = numbered
         rng_key = jax.random.fold_in(rng_key, number)
         new, metrics = one_step(step, graphdef, sharding, old, data, indices, rng_key)
         if guarded:
@@ -58,32 +59,39 @@ def run_steps(step: Step, graphdef, sharding, state, alive, data, indices, rng_k
             new = jax.tree.map(lambda a, b: jnp.where(alive, a, b), new, old)
         return (new, alive), (metrics, alive)
 
-    def healthy(new, old, metrics):
-        return _stays_finite(new, old) & _finite(metrics)
+    def run(state, alive, indices, rng_key):
+        numbers = first + jnp.arange(len(indices))
+        (new, _), (metrics, alive) = jax.lax.scan(partial(body, rng_key), (state, alive), (indices, numbers))
+        if guarded:
+            return new, metrics, alive.sum()
+        healthy = _stays_finite(new, state) & _finite(metrics)
+        return new, metrics, jnp.where(healthy, len(indices), 0)
 
-    if rng_key.ndim:
-        one, healthy = jax.vmap(one, in_axes=(0, 0, 0, None)), jax.vmap(healthy)
+    if not rng_key.ndim:
+        return run(state, alive, indices, rng_key)
+    new, metrics, survived = _each_seed(run, state, alive, jnp.moveaxis(indices, 1, 0), rng_key)
+    return new, jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, -1), metrics), survived
 
-    def body(carry, numbered):
-        indices, number = numbered
-        return one(carry, indices, rng_key, number)
 
-    numbers = first + jnp.arange(len(indices))
-    (new, _), (metrics, alive) = jax.lax.scan(body, (state, alive), (indices, numbers))
-    if guarded:
-        return new, metrics, alive.sum(axis=0)
-    by_seed = jax.tree.map(lambda rows: jnp.moveaxis(rows, 0, -1), metrics)
-    return new, metrics, jnp.where(healthy(new, state, by_seed), len(indices), 0)
+def _each_seed(function: Callable, *arguments: PyTree):
+    """`function` of each seed's arguments, stacked: all seeds at once, but one after the other on the CPU.
+
+    There the cores are busy with one seed, whose numbers the cache holds, and XLA's products of stacked matrices are
+    slower than as many single ones.
+    """
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda one: function(*one), arguments)
+    return jax.vmap(function)(*arguments)
 
 
 @partial(jax.jit, static_argnames=("validate", "graphdef"))
 def run_validation(validate: Step, graphdef, state, data: PyTree, rng_key: Array) -> Metrics:
     """The scalars of `validate` on all of the data, each (*seeds); whatever it changes is forgotten."""
 
-    def one(state, rng_key):
+    def run(state, rng_key):
         return scalars("validate", validate(nnx.merge(graphdef, state), data, rng_key))
 
-    return (jax.vmap(one) if rng_key.ndim else one)(state, rng_key)
+    return _each_seed(run, state, rng_key) if rng_key.ndim else run(state, rng_key)
 
 
 def _finite(metrics: Metrics) -> Array:

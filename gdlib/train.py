@@ -166,7 +166,8 @@ def fit(
 
     Many seeds at once: with a vector of keys, one a seed, the modules carry a leading seed axis (made
     by `nnx.vmap`), each seed sees its own order, and every metric has a trailing seed axis. A seed that
-    diverges stops at its last finite state and is named in `History.diverged`; the others go on.
+    diverges stops at its last finite state and is named in `History.diverged`; the others go on. One
+    program holds them all: side by side under `vmap`, but on the CPU, where that is slower, in turn.
 
     Args:
       step: `step(modules, batch, rng_key) -> dict of scalars`.

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from toy import ADAM, DATA, EVALUATION, INPUTS, STEP, create, fit, fresh, objective, weights
 
-from gdlib import train
+from gdlib import chunk, train
 
 
 def recording(batch_size=None):
@@ -117,7 +117,12 @@ def test_validation_is_by_epoch_or_by_chunk_and_changes_nothing():
     )
 
 
-def test_many_seeds_at_once_are_the_same_runs_one_by_one():
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_many_seeds_at_once_are_the_same_runs_one_by_one(backend, monkeypatch, request):
+    """In turn, as on a CPU, and side by side."""
+    monkeypatch.setattr(chunk.jax, "default_backend", lambda: backend)
+    request.addfinalizer(jax.clear_caches)
+    jax.clear_caches()
     init, keys = jax.random.split(jax.random.key(1), 3), jax.random.split(jax.random.key(2), 3)
     stacked = nnx.vmap(create)(init)
     history = fit(stacked, keys, validate=EVALUATION, validation_data=DATA, batch_size=20)
