@@ -120,7 +120,7 @@ def decoding(decode: Callable[[], np.ndarray], dates: work.Dates, repeats: int =
     }
 
 
-def alone(model: str, data: work.Digits | work.Dates, epochs: int, repeats: int = 3) -> dict:
+def alone(model: str, data: work.Digits | work.Dates, epochs: int, repeats: int = 2) -> dict:
     """gdlib's `fit`, the compiled loop inside it, and many seeds at once: milliseconds a step, in turns."""
     import with_gdlib
 
