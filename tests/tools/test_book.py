@@ -1,6 +1,9 @@
 """Each notebook runs once, again when its code, gdlib or the pins change, and never for its prose."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import book
 import nbformat
@@ -59,6 +62,20 @@ def test_beside_another_notebook_numpy_has_one_thread_and_compiled_code_its_own_
     names = ("OPENBLAS_NUM_THREADS", "JAX_COMPILATION_CACHE_DIR")
     _, notebook = run(code=f"import os\nfor name in {names}: print(os.environ[name])")
     assert notebook.cells[2].outputs[0].text == f"1\n{book.COMPILED / 'gw0'}\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux gives a process its cores")
+def test_notebooks_side_by_side_share_no_core():
+    conftest = book.ROOT / "chapters" / "conftest.py"
+    code = f"import os, runpy; runpy.run_path({str(conftest)!r}); print(*os.sched_getaffinity(0))"
+    cores = []
+    for worker in ("gw0", "gw1"):
+        variables = os.environ | {"PYTEST_XDIST_WORKER": worker, "PYTEST_XDIST_WORKER_COUNT": "2"}
+        cores.append(
+            set(subprocess.check_output([sys.executable, "-c", code], env=variables, text=True).split())
+        )
+    assert set.union(*cores) == {str(core) for core in os.sched_getaffinity(0)}
+    assert len(os.sched_getaffinity(0)) == 1 or not set.intersection(*cores)
 
 
 def test_how_long_it_ran_is_kept_with_the_outputs(run):
