@@ -202,7 +202,7 @@ def cross_entropy(
     Args:
       logits: any real numbers; not probabilities.
       labels: integers from 0 to classes − 1. Outside jit their values are checked; inside, one out of range
-        gives NaN.
+        gives infinity, the loss of what has no probability, and no gradient.
 
     Raises TypeError or ValueError where the labels are no such positions, one for each row of logits.
     """
@@ -210,7 +210,7 @@ def cross_entropy(
         raise ValueError(f"logits: expected shape (batch, classes), got {logits.shape}")
     validation.positions("labels", labels, *logits.shape)
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-    return jnp.where((labels >= 0) & (labels < logits.shape[1]), losses, jnp.nan)
+    return jnp.where((labels >= 0) & (labels < logits.shape[1]), losses, jnp.inf)
 
 
 def text_cross_entropy(
@@ -222,7 +222,8 @@ def text_cross_entropy(
 
     Args:
       logits: at each position those of the token that comes next.
-      targets: that token; outside the mask its value does not matter.
+      targets: that token; outside the mask its value does not matter. Outside jit its value is checked; inside,
+        one out of range gives infinity, as in `cross_entropy`.
       mask: which positions count. A text with none has a loss of 0.
 
     Raises TypeError or ValueError for targets that are no tokens, and where the shapes do not agree.

@@ -41,8 +41,8 @@ def attend(
     """(softmax(scale · Q Kᵀ) V, the softmax's weights): for each query the mean of the values, weighted by its keys.
 
     Args:
-      mask: where it is false, the weight is 0 and nothing flows, whatever stands there. A query that may look at
-        nothing gets weights and a mean of 0.
+      mask: where it is false, the weight is 0 and nothing flows, whatever finite numbers stand there. A query that
+        may look at nothing gets weights and a mean of 0.
       scale: default 1/√d.
 
     On the CPU its gradient is written by hand, so that reverse mode alone differentiates it there.
@@ -318,11 +318,18 @@ class TransformerClassifier(nnx.Module):
     def __call__(
         self, sequences: Array, lengths: Int[Array, " batch"] | None = None
     ) -> Float[Array, "batch classes"]:
-        """Logits, from sequences (batch, time, features) or tokens (batch, time); what follows a length is ignored."""
+        """Logits, from sequences (batch, time, features) or tokens (batch, time); what follows a length is ignored.
+
+        Raises ValueError for lengths outside 1 to time. Under jit, where they have no values yet, a sequence of
+        length 0 gets the logits of a mean of 0.
+        """
         mask = valid_positions(lengths, *sequences.shape[:2])
         x, _ = self.encoder(self.placed(sequences), mask)
-        where = None if mask is None else mask[:, 0, :, None]
-        return self.logits(jnp.mean(x, axis=1, where=where))
+        if mask is None:
+            return self.logits(x.mean(axis=1))
+        valid = mask[:, 0, :, None]
+        count = jnp.maximum(valid.sum(axis=1), 1)  # 0/0 in one sequence would be the gradient of all
+        return self.logits(jnp.sum(x, axis=1, where=valid) / count)
 
 
 class Source(NamedTuple):

@@ -208,7 +208,7 @@ def test_cross_entropy_is_the_negative_log_probability_even_of_large_logits():
     np.testing.assert_allclose(found, [first, 1000.0, np.log(3)], rtol=1e-6)
 
 
-def test_labels_that_are_no_class_are_named_and_inside_jit_give_nan(untyped):
+def test_labels_that_are_no_class_are_named_and_inside_jit_give_infinity(untyped):
     logits = jnp.zeros((2, 3))
     for labels, error, message in [
         (np.array([0, 3]), ValueError, "labels: expected values from 0 to 2, got 0 to 3"),
@@ -220,7 +220,10 @@ def test_labels_that_are_no_class_are_named_and_inside_jit_give_nan(untyped):
         with pytest.raises(error, match=message):
             objectives.cross_entropy(logits, labels)
     inside = jax.jit(objectives.cross_entropy)(logits, jnp.array([-1, 0]))
-    np.testing.assert_array_equal(np.isnan(inside), [True, False])
+    np.testing.assert_array_equal(np.isposinf(inside), [True, False])
+    slopes = jax.jit(jax.grad(lambda *a: objectives.cross_entropy(*a).mean()))(logits, jnp.array([-1, 0]))
+    assert np.isfinite(slopes).all()
+    assert slopes.any(axis=1).tolist() == [False, True]
     with pytest.raises(ValueError, match=r"labels: expected 2 of them, got shape \(3,\)"):
         jax.jit(objectives.cross_entropy)(logits, jnp.array([0, 1, 2]))
     with pytest.raises(ValueError, match=r"logits: expected shape \(batch, classes\), got \(3,\)"):
@@ -237,6 +240,14 @@ def test_a_texts_cross_entropy_is_the_sum_over_its_mask():
     expected = [-sum(log_p[i, t, targets[i, t]] for t in range(n)) for i, n in enumerate(lengths)]
     found = objectives.text_cross_entropy(jnp.asarray(logits), jnp.asarray(targets), mask)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_target_that_is_no_token_gives_infinity_inside_jit():
+    everywhere = jnp.ones((2, 2), bool)
+    found = jax.jit(objectives.text_cross_entropy)(
+        jnp.zeros((2, 2, 3)), jnp.array([[0, 3], [1, 2]]), everywhere
+    )
+    np.testing.assert_allclose(found, [np.inf, 2 * np.log(3)])
 
 
 def test_outside_the_mask_neither_targets_nor_logits_matter():

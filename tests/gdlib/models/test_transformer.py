@@ -250,6 +250,24 @@ def test_a_classifier_averages_the_valid_positions():
     np.testing.assert_array_equal(model(jnp.where(SOURCES == 0, 3, SOURCES), LENGTHS), found)
 
 
+def test_a_compiled_classifier_of_an_empty_sequence_is_finite_and_harms_no_other():
+    model = stirred(transformer.TransformerClassifier(4, vocabulary=11, **SMALL, rngs=nnx.Rngs(0)))
+
+    def first_only(model, lengths):
+        return jnp.sum(model(SOURCES, lengths)[0] ** 2)
+
+    with_empty = LENGTHS.at[1].set(0)
+    found = nnx.jit(model.__class__.__call__)(model, SOURCES, with_empty)
+    np.testing.assert_allclose(found[0], model(SOURCES, LENGTHS)[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[1], model.logits.bias[...], rtol=1e-6)
+    slopes, expected = (nnx.jit(nnx.grad(first_only))(model, lengths) for lengths in (with_empty, LENGTHS))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
+        nnx.state(slopes),
+        nnx.state(expected),
+    )
+
+
 def test_a_classifier_of_vectors_at_other_sizes():
     sizes = {"width": 10, "heads": 5, "blocks": 3, "hidden": 7, "longest": 20}
     model = transformer.TransformerClassifier(4, features=2, **sizes, rngs=nnx.Rngs(0))
