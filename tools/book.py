@@ -24,6 +24,16 @@ BUILD = ROOT / "build"
 COPY = BUILD / "book"  # not below a folder named _build: nbmake collects nothing there
 HTML = BUILD / "html"
 COMPILED = BUILD / "compiled"  # most chapters compile the same small functions: once will do
+LONGEST = (
+    "digits",
+    "dates",
+    "parts",
+    "peers",
+    "gan",
+    "classes",
+    "bridge",
+    "practice",
+)  # two minutes, about, or more
 PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools", "benchmarks")
 
 
@@ -71,8 +81,9 @@ def restore(cache, path: Path) -> bool:
 def execute(paths: list[Path]) -> None:
     """Run the notebooks in place, two at a time. Raises SystemExit where one fails."""
     options = ["--nbmake", "--overwrite", "--nbmake-timeout=900", "-q", "-p", "no:cacheprovider"]
-    # No notebook waits behind a long one while the other worker has nothing to do.
-    where = [f"--rootdir={COPY}", "-c", os.devnull, "-n", str(min(2, len(paths))), "--dist=worksteal"]
+    # One after the other to whoever is free, the longest first: so that none is left to run alone at the end.
+    paths = sorted(paths, key=lambda path: (path.stem in LONGEST, path), reverse=True)
+    where = [f"--rootdir={COPY}", "-c", os.devnull, "-n", str(min(2, len(paths))), "--maxschedchunk=1"]
     environment = os.environ | {
         "TQDM_DISABLE": "1",  # a progress bar has no place in a built page
         # Two notebooks share the processor. NumPy's threads would spin, each waiting for the others' turn: on two
