@@ -78,11 +78,15 @@ def restore(cache, path: Path) -> bool:
     return True
 
 
+def longest_first(paths: Iterable[Path]) -> list[Path]:
+    """An order in which no long notebook is left to run alone at the end."""
+    return sorted(paths, key=lambda path: (path.stem in LONGEST, path), reverse=True)
+
+
 def execute(paths: list[Path]) -> None:
     """Run the notebooks in place, two at a time. Raises SystemExit where one fails."""
     options = ["--nbmake", "--overwrite", "--nbmake-timeout=900", "-q", "-p", "no:cacheprovider"]
-    # One after the other to whoever is free, the longest first: so that none is left to run alone at the end.
-    paths = sorted(paths, key=lambda path: (path.stem in LONGEST, path), reverse=True)
+    # One after the other to whoever is free.
     where = [f"--rootdir={COPY}", "-c", os.devnull, "-n", str(min(2, len(paths))), "--maxschedchunk=1"]
     environment = os.environ | {
         "TQDM_DISABLE": "1",  # a progress bar has no place in a built page
@@ -95,7 +99,7 @@ def execute(paths: list[Path]) -> None:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
-    command = [sys.executable, "-m", "pytest", *options, *where, *map(str, paths)]
+    command = [sys.executable, "-m", "pytest", *options, *where, *map(str, longest_first(paths))]
     if subprocess.run(command, env=environment, check=False).returncode:
         sys.exit("A notebook failed; its error stands above.")
 

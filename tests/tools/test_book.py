@@ -78,6 +78,14 @@ def test_notebooks_side_by_side_share_no_core():
     assert len(os.sched_getaffinity(0)) == 1 or not set.intersection(*cores)
 
 
+def test_long_notebooks_run_first_and_a_short_one_last():
+    chapters = list((book.ROOT / "chapters").rglob("*.ipynb"))
+    names = [path.stem for path in book.longest_first(chapters)]
+    assert sorted(names) == sorted(path.stem for path in chapters)
+    assert set(names[: len(book.LONGEST)]) == set(book.LONGEST)
+    assert names[-1] == "jax"
+
+
 def test_how_long_it_ran_is_kept_with_the_outputs(run):
     code = "import time; time.sleep(1.5)"
     _, first = run(code=code)
