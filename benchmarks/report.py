@@ -105,9 +105,13 @@ def verdicts(results: dict) -> list[str]:
         own, peer = fastest(results, model)
         ratio = statistics.median(ratios(results, model, peer, own))
         met = "met" if ratio >= 1 else "missed"
-        lines.append(
-            f"- {title}: **{met}**. The fastest peer, {peer}, takes {ratio:.2f} times as long a step as {own}."
+        line = (
+            f"- {title}: **{met}**. The fastest peer, {peer}, takes {ratio:.2f} times as long a step as {own}"
         )
+        if own == SHARED:
+            as_called = statistics.median(ratios(results, model, peer, OWN))
+            line += f", and {as_called:.2f} times as long as {OWN} that shares nothing"
+        lines.append(f"{line}.")
     peer, ratio = fastest_decoder(results)
     met = "met" if ratio <= 1 else "missed"
     lines.append(
