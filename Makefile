@@ -46,11 +46,11 @@ lint: .venv/ready
 unit: .venv/ready
 	$(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
 
-# What is asked here is whether the old versions still do; compiled lightly it takes a quarter less time.
 # Do the old versions still do? That does not depend on how hard the compiler tries, and so it tries least.
 # The oldest matplotlib calls a newer pyparsing by names that it deprecates.
 test-oldest: $(OLDEST)/ready
-	XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype \
+	XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/pytest -n 2 \
+	  --jaxtyping-packages=gdlib,beartype.beartype \
 	  -W ignore::pyparsing.warnings.PyparsingDeprecationWarning
 
 pages: .venv/ready
