@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest
 CH ?=
+# Tests compile much and compute little, so the compiler tries least. (Notebooks are run with more.)
+LIGHTLY := XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve chapter test lint unit test-oldest pages benchmark format constraints clean
@@ -44,18 +46,16 @@ lint: .venv/ready
 	$(BIN)/python tools/notebooks.py --check
 
 unit: .venv/ready
-	$(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
+	$(LIGHTLY) $(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
 
-# Do the old versions still do? That does not depend on how hard the compiler tries, and so it tries least.
 # The oldest matplotlib calls a newer pyparsing by names that it deprecates.
 test-oldest: $(OLDEST)/ready
-	XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/pytest -n 2 \
-	  --jaxtyping-packages=gdlib,beartype.beartype \
+	$(LIGHTLY) $(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype \
 	  -W ignore::pyparsing.warnings.PyparsingDeprecationWarning
 
 pages: .venv/ready
 	$(BIN)/python tools/book.py --fresh
-	$(BIN)/pytest -n 2 tests/book
+	$(LIGHTLY) $(BIN)/pytest -n 2 tests/book
 
 .venv-benchmark/ready: .venv/ready benchmarks/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-benchmark

@@ -56,15 +56,17 @@ def colab(tmp_path_factory):
     subprocess.run([*uv, "venv", "-q", "--seed", "--python", sys.executable, home / "venv"], check=True)
     packages = [f"jax=={oldest('jax')}", "ipykernel", "nbclient"]
     subprocess.run([*uv, "pip", "install", "-q", "--python", python, *packages], check=True)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "XLA_", "OPENBLAS"))
+    }
     variables = kept | {"HOME": str(home), "PATH": f"{python.parent}:{os.environ['PATH']}"}
     return python, variables
 
 
 def test_the_chapter_runs_in_an_empty_folder_and_jax_is_left_alone(colab, tmp_path):
     python, variables = colab
-    notebook = tmp_path / "broken.ipynb"
-    shutil.copy(ROOT / "chapters" / "generative" / "gan" / "broken.ipynb", notebook)
+    notebook = tmp_path / "jax.ipynb"
+    shutil.copy(ROOT / "chapters" / "background" / "jax.ipynb", notebook)
     result = subprocess.run(
         [python, "-c", RUN, notebook],
         cwd=tmp_path,

@@ -1,5 +1,6 @@
 """Every built page in a real browser: no request leaves it, no error, maths drawn, readable, usable."""
 
+import functools
 import re
 
 import pytest
@@ -125,6 +126,7 @@ def test_every_asserting_equation_of_a_chapter_has_its_mark_and_its_number(chapt
     assert all(re.fullmatch(r"\(\d+\.\d+\)", number.strip()) for number in numbers)
 
 
+@functools.cache
 def parsed(chapter):
     return BeautifulSoup((HTML / f"{chapter}.html").read_text(), "html.parser")
 
