@@ -74,6 +74,7 @@ ONE_OF_A_KIND = """() => {
   for (const formula of document.querySelectorAll("mjx-container svg")) formula.remove();
   const seen = new Set();
   for (const word of document.querySelectorAll(".highlight span")) {
+    if (!word.checkVisibility()) continue;  // in a closed cell: what axe passes over must not stand for the rest
     const kind = word.className + " in " + word.closest(".highlight").parentElement.className;
     if (seen.has(kind)) word.replaceWith(...word.childNodes);
     seen.add(kind);
