@@ -24,16 +24,8 @@ BUILD = ROOT / "build"
 COPY = BUILD / "book"  # not below a folder named _build: nbmake collects nothing there
 HTML = BUILD / "html"
 COMPILED = BUILD / "compiled"  # most chapters compile the same small functions: once will do
-LONGEST = (
-    "digits",
-    "dates",
-    "parts",
-    "peers",
-    "gan",
-    "classes",
-    "bridge",
-    "practice",
-)  # two minutes, about, or more
+# Pages that take two minutes, about, or more.
+LONGEST = ("digits", "dates", "parts", "peers", "gan", "classes", "bridge", "practice")
 PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools", "benchmarks")
 
 
