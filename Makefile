@@ -2,24 +2,31 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OLDEST := .venv-oldest
+NEWEST := .venv-newest
 CH ?=
+VERSION ?=
 # Tests compile much and compute little, so the compiler tries least. (Notebooks are run with more.)
 LIGHTLY := XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve chapter test lint unit test-oldest pages benchmark format constraints clean
+.PHONY: help book serve chapter test lint unit test-oldest test-newest pages colab variants benchmark format \
+  constraints release clean
 
 help:
-	@echo "make book             run every chapter, build the HTML, print where it is"
-	@echo "make test             everything that CI checks"
-	@echo "make serve            serve the built book on this machine"
-	@echo "make chapter CH=vae   run one chapter and build its page, fast"
-	@echo "make unit             gdlib's unit tests alone"
-	@echo "make test-oldest      the same on the oldest supported versions"
-	@echo "make benchmark        gdlib against PyTorch and Keras, same work (fetches both)"
-	@echo "make format           format the code, normalise the notebooks"
-	@echo "make constraints      pin the newest versions that fit requirements.txt"
-	@echo "make clean            remove what was built, environments included"
+	@echo "make book                      run every chapter, build the HTML, print where it is"
+	@echo "make test                      everything that CI checks"
+	@echo "make serve                     serve the built book on this machine"
+	@echo "make chapter CH=generative/vae run one page, build a preview of it beside the book"
+	@echo "make unit                      gdlib's unit tests alone"
+	@echo "make test-oldest               the same on the oldest supported versions"
+	@echo "make test-newest               the same on the newest versions and the newest Python here"
+	@echo "make colab [CH=generative/vae] every page, or one, as Colab runs it"
+	@echo "make variants                  every page as other machines would run it (hours)"
+	@echo "make benchmark                 gdlib against PyTorch and Keras, same work (fetches both)"
+	@echo "make format                    format the code, normalise the notebooks"
+	@echo "make constraints               pin the newest versions that fit requirements.txt"
+	@echo "make release VERSION=0.3.0     version, set-up cells, changelog, commit and tag"
+	@echo "make clean                     remove what was built, environments included"
 
 # A script rather than rules here: it has to speak plainly on a machine that lacks venv or a new Python.
 .venv/ready: requirements.txt constraints.txt pyproject.toml tools/environment.py
@@ -27,6 +34,9 @@ help:
 
 $(OLDEST)/ready: .venv/ready pyproject.toml
 	@$(BIN)/python tools/environment.py --oldest $(OLDEST)
+
+$(NEWEST)/ready: .venv/ready pyproject.toml
+	@$(BIN)/python tools/environment.py --newest $(NEWEST)
 
 book: .venv/ready
 	@$(BIN)/python tools/book.py
@@ -44,6 +54,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/python tools/notebooks.py --check
+	$(BIN)/python tools/release.py --check
 
 unit: .venv/ready
 	$(LIGHTLY) $(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
@@ -53,9 +64,19 @@ test-oldest: $(OLDEST)/ready
 	$(LIGHTLY) $(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype \
 	  -W ignore::pyparsing.warnings.PyparsingDeprecationWarning
 
+# What is there today, without pins: it may fail for reasons that lie elsewhere, and then says so early.
+test-newest: $(NEWEST)/ready
+	$(LIGHTLY) $(NEWEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype
+
 pages: .venv/ready
 	$(BIN)/python tools/book.py --fresh
 	$(LIGHTLY) $(BIN)/pytest -n 2 tests/book
+
+colab: .venv/ready
+	$(BIN)/python tools/colab.py $(CH)
+
+variants: .venv/ready
+	$(BIN)/python tools/variants.py
 
 .venv-benchmark/ready: .venv/ready benchmarks/requirements.txt
 	@$(PYTHON) -m venv --clear .venv-benchmark
@@ -74,5 +95,8 @@ constraints: .venv/ready
 	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 	  --no-header --no-annotate --no-emit-index-url requirements.txt pyproject.toml -o constraints.txt
 
+release: .venv/ready
+	@$(BIN)/python tools/release.py "$(VERSION)"
+
 clean:
-	rm -rf .venv $(OLDEST) .venv-benchmark build
+	rm -rf .venv $(OLDEST) $(NEWEST) .venv-benchmark build

@@ -1,10 +1,13 @@
-"""Make a virtual environment: the book's (`environment.py .venv`), or one that holds the oldest
-versions gdlib supports (`environment.py --oldest .venv-oldest`, run with the book's Python).
+"""Make a virtual environment: the book's (`environment.py .venv`), or, run with the book's Python, one that holds the
+oldest versions gdlib supports (`environment.py --oldest .venv-oldest`) or the newest there are, on the newest Python of
+this machine (`environment.py --newest .venv-newest`).
 
 Written for any Python since 3.6, so that an old one gets a sentence and not a syntax error.
 """
 
+import glob
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -32,7 +35,12 @@ def missing():
 
 
 def run(*command):
-    subprocess.run(command, check=True, cwd=ROOT)
+    """Run the command; end with a sentence where it fails. What it left is cleared when make is called again."""
+    if subprocess.call(command, cwd=ROOT):
+        sys.exit(
+            "The environment could not be made; the reason stands above. Installing needs the network and some 3 GB "
+            "of disk. Call make again: it starts over."
+        )
 
 
 def book_environment(path):
@@ -43,14 +51,42 @@ def book_environment(path):
         "-r", "requirements.txt", "-c", "constraints.txt", "-e", ".")  # fmt: skip
 
 
-def oldest_environment(path):
+def uv_install(path, *arguments):
     python = os.path.join(path, "bin", "python")  # noqa: PTH118
+    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *arguments)
+
+
+def oldest_environment(path):
     print(f"Installing the oldest supported versions into {path} …", flush=True)
     run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", sys.executable, path)
     # gdlib's own bounds resolve to their lowest versions; the test tools to the book's pins.
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python,
-        "--resolution", "lowest-direct", "-e", ".")  # fmt: skip
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *TESTING)
+    uv_install(path, "--resolution", "lowest-direct", "-e", ".")
+    uv_install(path, *TESTING)
+
+
+def pythons():
+    """Every CPython that is released and on this machine, pyenv's included: [(version, path), …], the oldest first."""
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")  # noqa: PTH111
+    folders = [*sorted(glob.glob(os.path.join(pyenv, "versions", "*", "bin"))), os.environ["PATH"]]  # noqa: PTH118, PTH207
+    listed = subprocess.run(
+        [sys.executable, "-m", "uv", "python", "list", "--only-installed", "--output-format", "json"],
+        env=dict(os.environ, PATH=os.pathsep.join(folders)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        check=True,
+    )  # fmt: skip
+    return sorted(
+        ([int(part) for part in python["version"].split(".")], python["path"])
+        for python in json.loads(listed.stdout)
+        if python["implementation"] == "cpython"
+        and python["variant"] == "default"
+        and python["version"].replace(".", "").isdigit()  # 3.14.0a2 and the like are no releases
+    )
+
+
+def newest_environment(path):
+    _, python = pythons()[-1]
+    print(f"Installing the newest versions for {python} into {path} …", flush=True)
+    run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", python, path)
+    uv_install(path, "--upgrade", "-e", ".", *TESTING)
 
 
 def main(arguments):
@@ -58,7 +94,8 @@ def main(arguments):
     if sentence:
         sys.exit(sentence)
     path = arguments[-1]
-    (oldest_environment if "--oldest" in arguments else book_environment)(path)
+    kinds = {"--oldest": oldest_environment, "--newest": newest_environment}
+    kinds.get(arguments[0], book_environment)(path)
     with open(os.path.join(ROOT, path, "ready"), "w") as stamp:  # noqa: PTH118, PTH123
         stamp.write("")
 

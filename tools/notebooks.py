@@ -22,37 +22,31 @@ METADATA = {
 KEPT = ("tags", "mystnb")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 SETUP_TAG = "gdlib-setup"
-SETUP = """\
-# @title Set-up: gdlib, the book's package
-# Outside the book's own environment (in Colab, say) this installs gdlib and keeps the running jax.
-import importlib.metadata
-import importlib.util
-import tempfile
-from pathlib import Path
-
-SOURCE = "git+{url}@{branch}"
-
-if importlib.util.find_spec("gdlib") is None:
-    pins = [
-        f"{{name}}=={{importlib.metadata.version(name)}}"
-        for name in ("jax", "jaxlib")
-        if importlib.util.find_spec(name)
-    ]
-    constraints = Path(tempfile.mkdtemp(), "constraints.txt")
-    constraints.write_text("\\n".join(pins))
-    %pip install --quiet --constraint {{constraints}} "gdlib @ {{SOURCE}}"
-    importlib.invalidate_caches()
-
-import gdlib
-
-gdlib.require("{version}", source=SOURCE)"""
+SETUP = ROOT / "tools" / "colab" / "setup_cell.py"
 
 
 def setup_source(root: Path = ROOT) -> str:
-    """The set-up cell, with the address from _config.yml and gdlib's version from pyproject.toml."""
-    repository = yaml.safe_load((root / "_config.yml").read_text())["repository"]
-    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
-    return SETUP.format(url=repository["url"], branch=repository["branch"], version=version)
+    """The set-up cell: what it installs, from the address in _config.yml and from gdlib's version and bounds."""
+    repository = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = project["version"]
+    # A version under way (0.3.0.dev0) has no release yet: it is on the branch.
+    reference = repository["branch"] if "dev" in version else f"v{version}"
+    (jax,) = (
+        re.fullmatch(r"jax>=([\d.]+)", bound).group(1)
+        for bound in project["dependencies"]
+        if bound[:4] == "jax>"
+    )
+    oldest = {"Python": project["requires-python"].removeprefix(">="), "jax": jax}
+    stamped = {
+        "SOURCE": f'"git+{repository["url"]}@{reference}"',
+        "RELEASE": f'"{version}"',
+        "OLDEST": json.dumps(oldest),
+    }
+    cell = SETUP.read_text(encoding="utf-8").rstrip()
+    for name, value in stamped.items():
+        cell = re.sub(rf"^{name} = .*$", f"{name} = {value}", cell, flags=re.MULTILINE)
+    return cell
 
 
 def valid_id(cell_id: str, source: str, taken: set[str]) -> str:
@@ -105,19 +99,19 @@ def complaints(text: str) -> list[str]:
     return found
 
 
-def main(check: bool) -> int:
-    setup = setup_source()
+def main(check: bool, root: Path = ROOT) -> int:
+    setup = setup_source(root)
     failures = 0
-    for path in sorted((ROOT / "chapters").rglob("*.ipynb")):
-        text = path.read_text()
+    for path in sorted((root / "chapters").rglob("*.ipynb")):
+        text = path.read_text(encoding="utf-8")
         normal = normal_form(text, setup)
         found = complaints(normal)
         if normal != text and check:
             found.append("not in normal form: run make format")
         elif normal != text:
-            path.write_text(normal)
+            path.write_text(normal, encoding="utf-8")
         for complaint in found:
-            print(f"{path.relative_to(ROOT)}: {complaint}")
+            print(f"{path.relative_to(root)}: {complaint}")
         failures += len(found)
     return int(failures > 0)
 

@@ -62,15 +62,38 @@ def test_every_public_thing_has_a_docstring():
                 assert ast.get_docstring(node), f"{path.name}: {node.name}"
 
 
-def test_an_older_package_than_the_notebook_needs_is_said_with_the_cure():
+def test_an_older_package_than_the_notebook_needs_is_said_with_the_cure(monkeypatch):
     gdlib.require(gdlib.__version__, source="somewhere")
-    gdlib.require("0.0.9", source="somewhere")
+    monkeypatch.setattr(gdlib, "__version__", "0.9.2")
     with pytest.raises(
         ImportError, match=r"needs gdlib 99\.0\.0 or newer.*%pip install --upgrade .*@ somewhere"
     ):
         gdlib.require("99.0.0", source="somewhere")
-    with pytest.raises(ImportError):
-        gdlib.require("0.10.0", source="somewhere")  # as numbers, not as text: 10 > 1
+    with pytest.raises(ImportError, match="or newer"):
+        gdlib.require("0.10.0", source="somewhere")  # as numbers, not as text: 10 > 9
+
+
+@pytest.mark.parametrize(
+    ("here", "runs", "does_not"),
+    [
+        ("0.2.3", ["0.2.0", "0.2.3", "0.2.0.dev0"], ["0.2.4", "0.1.0", "0.3.0"]),
+        ("0.3.0.dev0", ["0.3.0.dev0"], ["0.3.0", "0.2.0"]),
+        ("1.4.0", ["1.0.0", "1.4.0"], ["0.9.0", "1.5.0", "2.0.0"]),
+    ],
+)
+def test_a_release_runs_the_notebooks_of_its_series_and_says_so_of_others(monkeypatch, here, runs, does_not):
+    monkeypatch.setattr(gdlib, "__version__", here)
+    for release in runs:
+        gdlib.require(release, source="somewhere")
+    for release in does_not:
+        with pytest.raises(ImportError, match=r"%pip install .*somewhere"):
+            gdlib.require(release, source="somewhere")
+
+
+@pytest.mark.parametrize("version", ["", "new", "0.1.x"])
+def test_what_is_no_version_is_named(version):
+    with pytest.raises(ValueError, match="written_for: expected a version"):
+        gdlib.require(version, source="somewhere")
 
 
 def test_a_chapter_shows_the_source_that_runs():

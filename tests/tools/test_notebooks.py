@@ -80,16 +80,25 @@ def test_what_is_no_notebook_is_refused(text):
         normal_form(text, SETUP)
 
 
-def test_the_public_address_stands_in_one_place(tmp_path):
-    """Another address in _config.yml, and the stamp follows it."""
-    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "2.3.4"\n')
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+PROJECT = (
+    '[project]\nversion = "{}"\nrequires-python = ">=3.12"\ndependencies = ["jaxtyping>=1", "jax>=0.9.1"]\n'
+)
+
+
+@pytest.mark.parametrize(("version", "where"), [("2.3.4", "v2.3.4"), ("2.4.0.dev0", "trunk")])
+def test_the_stamp_follows_address_version_and_bounds(tmp_path, version, where):
+    """A release is installed by its tag; what is under way, from the branch."""
+    (tmp_path / "pyproject.toml").write_text(PROJECT.format(version))
     address = {"url": "https://example.org/book", "branch": "trunk"}
-    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config | {"repository": address}))
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump({"repository": address}))
     source = setup_source(tmp_path)
-    assert 'SOURCE = "git+https://example.org/book@trunk"' in source
-    assert 'gdlib.require("2.3.4", source=SOURCE)' in source
-    url = config["repository"]["url"]
+    assert f'SOURCE = "git+https://example.org/book@{where}"\nRELEASE = "{version}"\n' in source
+    assert 'OLDEST = {"Python": "3.12", "jax": "0.9.1"}\n' in source
+    assert "0.0.0" not in source
+
+
+def test_the_public_address_stands_in_one_place():
+    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     for path in (ROOT / "chapters").rglob("*.ipynb"):
         assert path.read_text().count(url) == 1, f"{path} names the address outside its set-up cell"
     for path in [*(ROOT / "gdlib").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), *ROOT.glob("*.md")]:

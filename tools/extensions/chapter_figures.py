@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 def output_image(notebook: Path, name: str) -> tuple[str, bytes] | None:
     """(file ending, content) of the image that the cell named `name` drew, or None."""
-    for cell in json.loads(notebook.read_text())["cells"]:
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") != name:
             continue
         for output in cell["outputs"]:

@@ -32,7 +32,7 @@ class EquationList(SphinxDirective):
 
 def checks_in(notebook: Path) -> dict[str, dict]:
     """The results that a notebook's outputs hold, by the label of the equation."""
-    cells = json.loads(notebook.read_text())["cells"]
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     outputs = (output for cell in cells for output in cell.get("outputs", []))
     results = (output.get("metadata", {}).get(METADATA_KEY) for output in outputs)
     return {result["label"]: result for result in results if result}

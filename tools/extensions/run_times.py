@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 def notebooks(contents: Path) -> list[str]:
     """The pages of `_toc.yml` that are notebooks, without their ending."""
-    parts = yaml.safe_load(contents.read_text())["parts"]
+    parts = yaml.safe_load(contents.read_text(encoding="utf-8"))["parts"]
     pages = [chapter["file"] for part in parts for chapter in part["chapters"]]
     return [page for page in pages if Path(contents.parent, f"{page}.ipynb").exists()]
 
@@ -24,7 +24,9 @@ def table(folder: Path) -> list[str]:
     """Lines of Markdown; a dash stands where a notebook did not run, as in the build of a single chapter."""
     lines, total = ["| page | seconds |", "|---|---:|"], 0.0
     for page in notebooks(folder / "_toc.yml"):
-        seconds = json.loads(Path(folder, f"{page}.ipynb").read_text())["metadata"].get("seconds")
+        seconds = json.loads(Path(folder, f"{page}.ipynb").read_text(encoding="utf-8"))["metadata"].get(
+            "seconds"
+        )
         total += seconds or 0
         lines.append(f"| {{doc}}`/{page}` | {'–' if seconds is None else f'{seconds:.0f}'} |")
     return [*lines, f"| *sum* | *{total:.0f}* |"]
