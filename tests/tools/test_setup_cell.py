@@ -22,13 +22,13 @@ def run(monkeypatch):
     """run(pip's answer, packages there) → what pip was asked to keep, and to install."""
     asked = {}
 
-    def call(returncode=0, stderr="", here=None, error=None):
+    def call(returncode=0, stdout="", stderr="", here=None, error=None):
         def pip(command, **_):
             if error is not None:
                 raise error
             asked["install"] = command[-1]
             asked["kept"] = Path(command[command.index("--constraint") + 1]).read_text().split()
-            return SimpleNamespace(returncode=returncode, stderr=stderr)
+            return SimpleNamespace(returncode=returncode, stdout=stdout, stderr=stderr)
 
         here = {"jax": "0.7.2", "flax": "0.11.2", "numpy": "2.1.3"} if here is None else here
         with monkeypatch.context() as patch:
@@ -89,6 +89,15 @@ def test_where_pip_refuses_one_sentence_says_what_to_do(run, said, cure):
     assert "\n" not in text
 
 
+def test_of_a_conflict_both_sides_are_named(run):
+    sides = ("gdlib 0.2.0 depends on numpy>=2.0", "The user requested (constraint) numpy==1.0")
+    said = "\n    ".join(("The conflict is caused by:", *sides))
+    with pytest.raises(
+        ImportError, match=r"gdlib 0\.2\.0 depends on numpy>=2\.0; The user requested .*numpy==1\.0"
+    ):
+        run(returncode=1, stdout=said, stderr="ERROR: ResolutionImpossible: for help visit a page")
+
+
 def test_a_disk_without_room_for_the_constraints_is_said_alike(run):
     with pytest.raises(ImportError, match="free some space on the disk"):
         run(error=OSError(28, "No space left on device"))
@@ -113,7 +122,9 @@ def test_an_old_python_is_named(run, monkeypatch):
 
 def test_flax_in_use_has_to_be_loaded_anew(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "distributions", packages(jax="0.7.2"))
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stderr=""))
+    monkeypatch.setattr(
+        subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout="", stderr="")
+    )
     monkeypatch.setitem(sys.modules, "flax", SimpleNamespace())
     with pytest.raises(ImportError, match="restart the runtime"):
         exec(CELL, {})

@@ -21,6 +21,7 @@ CURES = {
     "No module named pip": "install pip (python -m ensurepip)",
     "": "start from a fresh environment (in Colab: Runtime, Disconnect and delete)",
 }
+REASON = r"gdlib .* depends on .*|The user requested .*|fatal: .*|ERROR: .*|.*No (?:module|space) .*"
 
 
 def numbers(version):
@@ -34,7 +35,7 @@ def install(packages):
         for name, version in packages.items()
         if name and name != "flax" and re.fullmatch(r"\d[\w.+!]*", version)
     ]
-    pip = ["-m", "pip", "install", "--quiet", "--constraint"]
+    pip = ["-m", "pip", "install", "--progress-bar", "off", "--constraint"]
     try:
         constraints = Path(tempfile.mkdtemp(), "constraints.txt")
         constraints.write_text("".join(kept), encoding="utf-8")
@@ -46,7 +47,7 @@ def install(packages):
         )
     except OSError as error:
         return str(error)
-    return done.stderr.strip() or "no reason given" if done.returncode else ""
+    return f"{done.stdout}\n{done.stderr}" if done.returncode else ""
 
 
 packages = {
@@ -63,11 +64,10 @@ if "gdlib" not in packages:
             )
     if said := install(packages):
         cure = next(CURES[cause] for cause in CURES if re.search(cause, said))
-        lines = said.splitlines()
-        told = [line for line in lines if line[:5] in ("ERROR", "fatal")]
+        why = "; ".join(re.findall(REASON, said, re.MULTILINE)[:2])
         raise ImportError(
             f"gdlib was not installed: {cure}, and run this cell again. "
-            f"(pip: {(told or lines)[-1][:300]})"
+            f"(pip: {why[:300]})"
         )
     if "flax" in sys.modules:
         raise ImportError(
