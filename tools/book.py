@@ -103,13 +103,16 @@ def environment(*, level: int | None = 1, compiled: Path = COMPILED) -> dict[str
     }
 
 
-def execute(paths: list[Path], *, root: Path, workers: int = 2, variables: dict[str, str]) -> bool:
-    """Run the notebooks below `root` in place, some at a time, each on its share of the cores; whether all ended."""
+def execute(paths: list[Path], *, root: Path, variables: dict[str, str], shares: int = 2) -> bool:
+    """Run the notebooks below `root` in place, two at a time, each on one of so many shares of the cores.
+
+    Returns whether all came to their end.
+    """
     options = ["--nbmake", "--overwrite", "--nbmake-timeout=900", "-q", "-p", "no:cacheprovider"]
     # One after the other to whoever is free.
-    where = [f"--rootdir={root}", "-c", os.devnull, "-n", str(min(workers, len(paths))), "--maxschedchunk=1"]
+    where = [f"--rootdir={root}", "-c", os.devnull, "-n", str(min(2, len(paths))), "--maxschedchunk=1"]
     command = [sys.executable, "-m", "pytest", *options, *where, *map(str, longest_first(paths))]
-    return subprocess.run(command, env=variables | {"BOOK_SHARES": str(workers)}, check=False).returncode == 0
+    return subprocess.run(command, env=variables | {"BOOK_SHARES": str(shares)}, check=False).returncode == 0
 
 
 def pages() -> list[Path]:

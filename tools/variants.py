@@ -33,9 +33,9 @@ class Variant:
     threads: int | None = None
     isa: str | None = None
 
-    def workers(self) -> int:
-        """Notebooks at a time on this machine."""
-        return max(1, min(2, len(book.cores()) // self.cores))
+    def shares(self) -> int:
+        """Into how many shares this machine's cores are cut: two pages that run at a time may have the same one."""
+        return max(1, len(book.cores()) // self.cores)
 
     def environment(self, name: str) -> dict[str, str]:
         variables = book.environment(level=self.level, compiled=FOLDER / name / "compiled")
@@ -70,9 +70,9 @@ def run(name: str, pages: list[Path]) -> bool:
     variant, root = VARIANTS[name], FOLDER / name / "book"
     book.copy_book(root)
     variables = variant.environment(name) | {"IPYTHONDIR": measuring(FOLDER / "ipython")}
-    print(f"{name}: {variant}, {variant.workers()} at a time", flush=True)
+    print(f"{name}: {variant}", flush=True)
     paths = [root / page for page in pages]
-    return book.execute(paths, root=root, workers=variant.workers(), variables=variables)
+    return book.execute(paths, root=root, variables=variables, shares=variant.shares())
 
 
 def measured(path: Path) -> Iterator[tuple[tuple, bool, float]]:
