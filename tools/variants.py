@@ -43,7 +43,7 @@ class Variant:
             variables["XLA_FLAGS"] += f" --xla_cpu_max_isa={self.isa}"
         if self.threads is not None:
             variables["NPROC"] = str(self.threads)  # what XLA takes for the number of cores
-        return variables | {"OPENBLAS_NUM_THREADS": str(self.cores)}
+        return variables
 
 
 VARIANTS = {
