@@ -1,9 +1,11 @@
 """A run of `fit` on disk: Orbax writes it whole or not at all, and nothing is pickled."""
 
+import os
 import re
 import tempfile
 import zlib
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +39,16 @@ class Checkpoint:
     """The folder of one run.
 
     Args:
-      folder: where; made if it is not there.
+      folder: where, on this machine; made if it is not there. "~" is the home folder.
       every: save each so many epochs, and the last one.
       identity: what tells this run from another (its key, its data, …).
 
-    Raises OSError where the folder cannot be made or written to.
+    Raises TypeError or ValueError for what is no path, an empty one and a URL, and OSError where the folder cannot be
+    made or written to.
     """
 
-    def __init__(self, folder, every: int, identity: dict[str, str]):
-        self.folder, self.every, self.identity = Path(folder).resolve(), every, identity
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.folder).close()
-        except OSError as error:
-            raise OSError(
-                f"checkpoint: expected a folder to write to, got {self.folder} ({error.strerror})"
-            ) from error
+    def __init__(self, folder: str | PathLike, every: int, identity: dict[str, str]):
+        self.folder, self.every, self.identity = _writable(folder), every, identity
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
         self.manager = ocp.CheckpointManager(self.folder, options=options)
 
@@ -78,7 +74,7 @@ class Checkpoint:
     def latest(self, state: PyTree) -> tuple[int, PyTree, History] | None:
         """(epochs done, state, history) of the newest checkpoint, or None where there is none.
 
-        Raises ValueError where it is of another run, or cannot be read.
+        Raises ValueError where it is of another run, is not whole, or cannot be read.
         """
         epoch = self.manager.latest_step()
         if epoch is None:
@@ -89,17 +85,40 @@ class Checkpoint:
             different = [name for name, value in self.identity.items() if found.get(name) != value]
             if not different:
                 arrays = self._restore(epoch, "arrays", ocp.args.StandardRestore())
+                return epoch, _unnamed(arrays["state"], state), _history(arrays, record["history"])
         except Exception as error:
             raise ValueError(
                 f"checkpoint: {self.folder} cannot be read ({type(error).__name__}: {error})"
             ) from error
-        if different:
-            pairs = ", ".join(f"{name} {found.get(name)} and not {self.identity[name]}" for name in different)
-            raise ValueError(f"checkpoint: expected this run in {self.folder}, got another's: {pairs}")
-        return epoch, _unnamed(arrays["state"], state), _history(arrays, record["history"])
+        pairs = ", ".join(f"{name} {found.get(name)} and not {self.identity[name]}" for name in different)
+        raise ValueError(f"checkpoint: expected this run in {self.folder}, got another's: {pairs}")
 
     def _restore(self, epoch: int, item: str, how: Any) -> Any:
         return self.manager.restore(epoch, args=ocp.args.Composite(**{item: how}))[item]
+
+
+def _writable(folder: str | PathLike) -> Path:
+    """The folder, made if it is not there. Raises as `Checkpoint` does."""
+    path = os.fspath(folder) if isinstance(folder, str | PathLike) else None
+    if not isinstance(path, str):
+        raise TypeError(f"checkpoint: expected a folder's path, got {folder!r}")
+    if not path:
+        raise ValueError(
+            'checkpoint: expected a folder\'s path, got an empty one ("." is the present folder)'
+        )
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path):  # Path("gs://run") has lost one of the slashes
+        raise ValueError(
+            f"checkpoint: expected a folder on this machine, got the URL {path!r}. Only paths of the file system are "
+            "supported: mount the bucket, or copy the folder afterwards"
+        )
+    try:
+        whole = Path(path).expanduser().resolve()
+        whole.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=whole).close()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown user; a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(f"checkpoint: expected a folder to write to, got {path!r} ({reason})") from error
+    return whole
 
 
 def _is_key(leaf: Any) -> bool:

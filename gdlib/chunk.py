@@ -79,8 +79,17 @@ def _each_seed(function: Callable, *arguments: PyTree):
     There the cores are busy with one seed, whose numbers the cache holds, and XLA's products of stacked matrices are
     slower than as many single ones.
     """
-    if jax.default_backend() == "cpu":
-        return jax.lax.map(lambda one: function(*one), arguments)
+    function = jax.jit(function)  # for its cache: both forms share one trace
+    return jax.lax.platform_dependent(
+        *arguments, cpu=partial(_in_turn, function), default=partial(_side_by_side, function)
+    )
+
+
+def _in_turn(function: Callable, *arguments: PyTree):
+    return jax.lax.map(lambda one: function(*one), arguments)
+
+
+def _side_by_side(function: Callable, *arguments: PyTree):
     return jax.vmap(function)(*arguments)
 
 

@@ -1,6 +1,8 @@
 """What a run of `fit` recorded."""
 
 import dataclasses
+import math
+import reprlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -28,6 +30,15 @@ class History:
     validation_steps: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, int))
     seconds: float = 0.0
     diverged: dict[int, int] = dataclasses.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """What was run; below it the last value of each metric, the mean over the seeds in which it is finite."""
+        seeds = "".join(f"{count} seeds, " for count in self.seeds)
+        diverged = f", diverged {reprlib.repr(self.diverged)}" if self.diverged else ""
+        epochs = self.steps / self.steps_per_epoch
+        ran = f"History: {self.steps} steps, {epochs:.4g} epochs, {seeds}{self.seconds:.3g} s{diverged}"
+        parts = [_last(kind, rows) for kind, rows in (("train", self.train), ("validation", self.validation))]
+        return "\n".join(filter(None, [ran, "; ".join(filter(None, parts))]))
 
     @property
     def steps(self) -> int:
@@ -79,6 +90,16 @@ class History:
 
     def truncate(self, steps: int) -> None:
         self.train = {name: rows[:steps] for name, rows in self.train.items()}
+
+
+def _last(kind: str, rows: Rows) -> str:
+    """The last row of each metric, in words; nothing where there is none."""
+    last = {name: np.asarray(values[-1], float) for name, values in rows.items() if len(values)}
+    means = {
+        name: row[np.isfinite(row)].mean() if np.isfinite(row).any() else math.nan
+        for name, row in last.items()
+    }
+    return f"{kind}: " + ", ".join(f"{name} {mean:.4g}" for name, mean in means.items()) if means else ""
 
 
 def _joined(rows: Rows, more: Mapping[str, ArrayLike]) -> Rows:

@@ -186,7 +186,7 @@ def gradient_penalty(
 
     Reference: Gulrajani et al. (2017).
     """
-    share = jax.random.uniform(rng_key, (len(real), *[1] * (real.ndim - 1)))
+    share = jax.random.uniform(rng_key, (len(real), *[1] * (real.ndim - 1)), real.dtype)
     squares = _squared_slopes(critic, share * real + (1 - share) * fake)
     return (jnp.sqrt(squares + 1e-12) - 1) ** 2  # the root's slope at 0 is infinite
 

@@ -1,5 +1,10 @@
-"""Texts as tokens: one integer a character, with padding, start, end and the unknown among them."""
+"""Texts as tokens: one integer a character, with padding, start, end and the unknown among them.
 
+Unicode writes "é" as one character (NFC) or as an "e" and an accent (NFD). Here, as in the figures of the pages, a
+text is read in NFC, whichever way it came.
+"""
+
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -12,7 +17,7 @@ PAD, START, END, UNKNOWN = range(4)
 
 
 class Tokens(NamedTuple):
-    """ids: (n, length) int32, padded with PAD at the end. lengths: (n,) int32, how many of a row are text."""
+    """ids: (n, length) int32, padded with PAD at the end. lengths: (n,) int32, how many of a row are text (in NFC)."""
 
     ids: np.ndarray
     lengths: np.ndarray
@@ -22,11 +27,13 @@ class Vocabulary:
     """Characters ↔ tokens. Tokens 0 to 3 are padding, start, end and unknown; then come the characters in order.
 
     Args:
-      texts: whose characters are known; others become UNKNOWN.
+      texts: whose characters, once in NFC, are known; others become UNKNOWN.
+
+    Raises TypeError for what is no text.
     """
 
     def __init__(self, texts: Iterable[str]):
-        self.characters = "".join(sorted({character for text in texts for character in text}))
+        self.characters = "".join(sorted({character for text in texts for character in _composed(text)}))
         self._position = {character: i for i, character in enumerate(self.characters, start=UNKNOWN + 1)}
 
     def __len__(self) -> int:
@@ -35,17 +42,20 @@ class Vocabulary:
     def encode(
         self, texts: Sequence[str], *, length: int | None = None, start: bool = False, end: bool = False
     ) -> Tokens:
-        """Each text as a row of tokens.
+        """Each text, in NFC, as a row of tokens.
 
         Args:
           texts: at least one. An empty text is one only with `start` or `end`.
           length: of a row; default that of the longest.
           start, end: put START before, END after each text.
 
-        Raises ValueError for no texts, a text without tokens, and one that is longer than `length`.
+        Raises ValueError for no texts, a text without tokens, and one that is longer than `length`; TypeError for what
+        is no text.
         """
         rows = [
-            [START] * start + [self._position.get(character, UNKNOWN) for character in text] + [END] * end
+            [START] * start
+            + [self._position.get(character, UNKNOWN) for character in _composed(text)]
+            + [END] * end
             for text in texts
         ]
         if not rows:
@@ -67,7 +77,7 @@ class Vocabulary:
         return Tokens(ids, lengths)
 
     def decode(self, ids: ArrayLike) -> list[str]:
-        """The text of each row, up to its first END; padding and START left out, UNKNOWN shown as "�".
+        """The text of each row in NFC, up to its first END; padding and START left out, UNKNOWN shown as "�".
 
         Raises TypeError or ValueError for what is no (n, length) of tokens.
         """
@@ -79,5 +89,11 @@ class Vocabulary:
         texts = []
         for row in ids.tolist():
             row = row[: row.index(END)] if END in row else row
-            texts.append("".join(shown.get(token, "") for token in row))
+            texts.append(_composed("".join(shown.get(token, "") for token in row)))
         return texts
+
+
+def _composed(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"texts: expected strings, got {validation.describe(text)}")
+    return unicodedata.normalize("NFC", text)

@@ -5,6 +5,7 @@ changes, optimizers included, which the step updates in place. `fit` runs any st
 chunks, seeds, checkpoints and what to do when a number stops being finite, and nothing of models.
 """
 
+import contextlib
 import math
 import operator
 import time
@@ -25,6 +26,7 @@ from gdlib import validation
 from gdlib.checkpoint import Checkpoint, fingerprint, program
 from gdlib.chunk import Metrics, Step, one_step, run_steps, run_validation, scalars
 from gdlib.history import History
+from gdlib.update import at_weights, descend
 
 Objective = Callable[[nnx.Module, PyTree, Array], Metrics]
 Game = Callable[[nnx.Module, nnx.Module, PyTree, Array], Metrics]
@@ -36,7 +38,10 @@ def gradient_step(objective: Objective) -> Step:
     Args:
       objective: `objective(model, batch, rng_key) -> dict of scalars`; "loss" is the one minimised.
 
-    The step returns these scalars and "grad_norm", the Euclidean norm of the whole gradient.
+    The step returns these scalars and "grad_norm", the Euclidean norm of the whole gradient. An optimizer that
+    asks for the loss gets it (`optax.contrib.reduce_on_plateau`, `optax.lbfgs`).
+
+    Raises TypeError where the optimizer wants more than the gradient, the weights and the loss.
     """
 
     def step(modules: tuple, batch: PyTree, rng_key: Array) -> Metrics:
@@ -45,8 +50,9 @@ def gradient_step(objective: Objective) -> Step:
         def loss(model: nnx.Module) -> tuple[Array, Metrics]:
             return _loss_and_scalars(objective(model, batch, rng_key))
 
+        loss_at = at_weights(loss, model)
         gradient, metrics = nnx.grad(loss, has_aux=True)(model)
-        optimizer.update(model, gradient)
+        descend(optimizer, model, gradient, metrics["loss"], loss_at)
         return {**metrics, "grad_norm": optax.tree.norm(gradient)}
 
     return step
@@ -84,7 +90,7 @@ def adversarial_step(
     The step returns the scalars of both at their last update, and the norms of their gradients,
     each name led by "generator_" or "discriminator_".
 
-    Raises ValueError for more critic steps than a minibatch has examples.
+    Raises ValueError for more critic steps than a minibatch has examples, and TypeError as `gradient_step` does.
     """
     critic_steps = validation.positive_int("critic_steps", critic_steps)
 
@@ -93,8 +99,9 @@ def adversarial_step(
             return _loss_and_scalars(objective(generator, discriminator, batch, rng_key))
 
         players = (gan.generator, gan.discriminator)
+        loss_at = at_weights(loss, *players, argument=argument)
         gradient, metrics = nnx.grad(loss, argnums=argument, has_aux=True)(*players)
-        optimizer.update(players[argument], gradient)
+        descend(optimizer, players[argument], gradient, metrics["loss"], loss_at)
         return {**metrics, "grad_norm": optax.tree.norm(gradient)}
 
     def step(modules: tuple, batch: PyTree, rng_key: Array) -> Metrics:
@@ -169,6 +176,10 @@ def fit(
     diverges stops at its last finite state and is named in `History.diverged`; the others go on. One
     program holds them all: side by side under `vmap`, but on the CPU, where that is slower, in turn.
 
+    With `jax_debug_nans` or `jax_debug_infs` a single run raises JAX's own FloatingPointError, and the modules hold the
+    state after the chunk before; under `jax.disable_jit()` it names the very operation. Many seeds at once ignore
+    both: there such a number is a result.
+
     Args:
       step: `step(modules, batch, rng_key) -> dict of scalars`.
       modules: a tuple of NNX modules and optimizers. A second call compiles nothing anew where `step`, the
@@ -181,16 +192,17 @@ def fit(
       validate: a step for `validation_data`, run whole after each epoch or chunk; see `evaluation_step`.
         Its key is the same each time, so that what changes is the model.
       validate_every: "epoch" or "chunk".
-      checkpoint: a folder. What it holds of this very run is resumed from, to the bit; each
-        `checkpoint_every` epochs the run is saved there, atomically. It is of this very run where key, data,
-        sizes and the operations of `step` and `validate` are the same, their constants (a learning rate) included.
+      checkpoint: a folder on this machine ("~" is the home folder). What it holds of this very run is resumed
+        from, to the bit; each `checkpoint_every` epochs the run is saved there, atomically. It is of this very run
+        where key, data, sizes and the operations of `step` and `validate` are the same, their constants (a learning
+        rate) included.
       sharding: how a minibatch lies on the devices, such as NamedSharding(mesh, P("data")). Weights and
         data are then replicated over the mesh.
       progress: show a progress bar.
 
     Raises:
       TypeError, ValueError: an argument is not as above; the data holds NaN, infinity or what the device's
-        types cannot hold; the checkpoint is of another run, or of more epochs.
+        types cannot hold; the checkpoint is of another run, of more epochs, or no folder's path but a URL.
       OSError: the checkpoint's folder cannot be written to.
       Diverged: a weight, or a scalar that the step returns, is no longer finite (with many seeds: in
         all of them). An infinity that a module held from the start, in a mask, does not count.
@@ -237,7 +249,7 @@ def fit(
 
     # TQDM_DISABLE in the environment silences the bar, unless `disable` is given: so only where it is meant.
     quiet = {} if progress else {"disable": True}
-    with tqdm(total=total, initial=history.steps, unit="step", **quiet) as bar:
+    with _debugging(rng_key), tqdm(total=total, initial=history.steps, unit="step", **quiet) as bar:
         try:
             for epoch in range(first_epoch, epochs):
                 for indices in _minibatches(order_key, epoch, examples, batch_size, chunk_size):
@@ -326,6 +338,15 @@ def _advance(run, state, data, indices, step_key, history):
         if (np.asarray(survived) == len(indices)).all():
             return after, metrics, survived
     return chunk(guarded=True)
+
+
+@contextlib.contextmanager
+def _debugging(rng_key: Array) -> Iterator[None]:
+    """JAX's checks for NaN and infinity as they are set, but off for many seeds."""
+    single = not rng_key.ndim
+    nans, infs = jax.config.jax_debug_nans and single, jax.config.jax_debug_infs and single
+    with jax.debug_nans(nans), jax.debug_infs(infs):
+        yield
 
 
 def _diverged(history: History) -> Diverged:

@@ -41,8 +41,8 @@ class Cell(nnx.Module):
         )
 
     def start(self, batch: int) -> Carry:
-        """Zeros, (batch, hidden) each."""
-        return (jnp.zeros((batch, self.hidden)),) * self.memories
+        """Zeros, (batch, hidden) each, of the weights' type."""
+        return (jnp.zeros((batch, self.hidden), self.recurrent.kernel.dtype),) * self.memories
 
     @staticmethod
     def advance(
@@ -149,14 +149,21 @@ def unroll(
     carry = cell.start(batch) if carry is None else carry
     # All steps' products of the input at once; time leads, as the scan wants it.
     driven = cell.inputs(sequences.swapaxes(0, 1))
-    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(driven.shape[-1])
-    states, carry = _through_time(cell.advance, driven, cell.recurrent.kernel[...], bias, carry, valid)
+    kernel = cell.recurrent.kernel[...]
+    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(kernel.shape[1], kernel.dtype)
+    states, carry = _through_time(cell.advance, *_of_one_type(driven, kernel, bias, carry), valid)
     return states.swapaxes(0, 1), carry
 
 
 def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
     validation.positions("lengths", lengths, batch, time + 1, lowest=1)
     return jnp.arange(time)[:, None] < lengths
+
+
+def _of_one_type(*arrays):
+    """Arrays, and tuples of them, in the type that holds them all: what a scan carries keeps its type."""
+    dtype = jnp.result_type(*jax.tree.leaves(arrays))
+    return jax.tree.map(lambda array: array.astype(dtype), arrays)
 
 
 # Autodiff alone would add up the recurrent kernel's gradient step by step: here all steps make one product.

@@ -6,7 +6,7 @@ look at which. Beside its outputs, attention returns its weights; who does not u
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import NamedTuple
 
 import jax
@@ -30,6 +30,62 @@ def sinusoids(length: int, width: int) -> Float[Array, "length width"]:
     return jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(length, -1)[:, :width]
 
 
+def _attend_backward(saved, slopes):
+    """The gradient of softmax(Q Kᵀ) V in Q, K and V, from its slopes in the means and in the weights."""
+    queries, keys, values, weights = saved
+    from_means, from_weights = slopes
+    in_weights = from_weights + from_means @ values.swapaxes(-1, -2)
+    in_scores = weights * (in_weights - jnp.sum(weights * in_weights, axis=-1, keepdims=True))
+    in_keys, in_values = (
+        _transposed_product(large, small) for large, small in ((in_scores, queries), (weights, from_means))
+    )
+    gradients = zip((in_scores @ keys, in_keys, in_values), (queries, keys, values), strict=True)
+    return *(gradient.astype(factor.dtype) for gradient, factor in gradients), None
+
+
+@partial(jax.jit, inline=True)
+def _transposed_product(
+    large: Float[Array, "*batch to from"], small: Float[Array, "*batch to d"]
+) -> Float[Array, "*batch from d"]:
+    return jax.lax.platform_dependent(large, small, cpu=_small_transposed, default=_large_transposed)
+
+
+def _large_transposed(large, small):
+    return large.swapaxes(-1, -2) @ small
+
+
+def _small_transposed(large, small):
+    """(smallᵀ @ large)ᵀ: XLA's product on the CPU is several times slower where the large factor is transposed."""
+    return _laid_out(_laid_out(small) @ large)
+
+
+def _laid_out(matrices: Array) -> Array:
+    """Transposed, once: between barriers, or XLA would make it part of the products before and after."""
+    return jax.lax.optimization_barrier(jax.lax.optimization_barrier(matrices).swapaxes(-1, -2))
+
+
+def _gradient_by_hand(formula):
+    """`formula`, an attention, with `_attend_backward` for its gradient: less time and memory than autodiff's."""
+
+    @jax.custom_vjp
+    def scaled(queries, keys, values, mask):
+        return formula(queries, keys, values, mask, scale=1.0)
+
+    def forward(queries, keys, values, mask):
+        means, weights = scaled(queries, keys, values, mask)
+        return (means, weights), (queries, keys, values, weights)
+
+    scaled.defvjp(forward, _attend_backward)
+
+    @wraps(formula)
+    def attention(queries, keys, values, mask=None, *, scale=None):
+        scale = queries.shape[-1] ** -0.5 if scale is None else scale
+        return scaled(scale * queries, keys, values, mask)
+
+    return attention
+
+
+@_gradient_by_hand
 def attend(
     queries: Float[Array, "*batch to d"],
     keys: Float[Array, "*batch from d"],
@@ -45,54 +101,15 @@ def attend(
         may look at nothing gets weights and a mean of 0.
       scale: default 1/√d.
 
-    On the CPU its gradient is written by hand, so that reverse mode alone differentiates it there.
-    Reference: Vaswani et al. (2017).
+    Reverse mode alone differentiates it. Reference: Vaswani et al. (2017).
     """
-    scale = queries.shape[-1] ** -0.5 if scale is None else scale
-    shared_out = _attend_on_cpu if jax.default_backend() == "cpu" else _attend
-    means, weights = shared_out(scale * queries, keys, values, mask)
-    if mask is None:
-        return means, weights
-    # What is hidden has a weight of 0 already, but for a query from which all is hidden.
-    sees = jnp.any(mask, axis=-1, keepdims=True)
-    return sees * means, sees * weights
-
-
-def _attend(queries, keys, values, mask):
-    scores = queries @ keys.swapaxes(-1, -2)
+    scores = scale * queries @ keys.swapaxes(-1, -2)
     if mask is not None:
         scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
     weights = jax.nn.softmax(scores, axis=-1)
+    if mask is not None:  # 0 already, but for a query from which all is hidden
+        weights = jnp.where(mask, weights, 0)
     return weights @ values, weights
-
-
-# The gradients of keys and values are products with a transposed stack of (to, from) matrices. XLA's product on the
-# CPU is several times slower at those, so here the (to, d) factor is transposed in its place.
-_attend_on_cpu = jax.custom_vjp(_attend)
-
-
-def _attend_forward(queries, keys, values, mask):
-    means, weights = _attend(queries, keys, values, mask)
-    return (means, weights), (queries, keys, values, weights)
-
-
-def _attend_backward(saved, slopes):
-    queries, keys, values, weights = saved
-    from_means, from_weights = slopes
-    in_weights = from_weights + from_means @ values.swapaxes(-1, -2)
-    in_scores = weights * (in_weights - jnp.sum(weights * in_weights, axis=-1, keepdims=True))
-    in_keys, in_values = (
-        _laid_out(_laid_out(small) @ large) for small, large in ((queries, in_scores), (from_means, weights))
-    )
-    return in_scores @ keys, in_keys, in_values, None
-
-
-def _laid_out(matrices: Array) -> Array:
-    """Transposed, once: between barriers, or XLA would make it part of the products before and after."""
-    return jax.lax.optimization_barrier(jax.lax.optimization_barrier(matrices).swapaxes(-1, -2))
-
-
-_attend_on_cpu.defvjp(_attend_forward, _attend_backward)
 
 
 class Attention(nnx.Module):
@@ -266,7 +283,7 @@ class Placed(nnx.Module):
             validation.trailing_shape("sequences", elements[:, 0], (self.vectors.in_features,))
             x = self.vectors(elements)
         table = self.positions(self.longest, self.width)
-        return x + jax.lax.dynamic_slice_in_dim(table, first, elements.shape[1])
+        return x + jax.lax.dynamic_slice_in_dim(table, first, elements.shape[1]).astype(x.dtype)
 
 
 def valid_positions(
@@ -444,8 +461,8 @@ class Translator(nnx.Module):
         steps = self.longest if steps is None else steps
         if steps > self.longest:
             raise ValueError(f"steps: expected at most the model's {self.longest}, got {steps}")
-        heads = self.blocks[0].own.heads
-        empty = jnp.zeros((batch, heads, steps, self.width // heads))
+        own = self.blocks[0].own
+        empty = jnp.zeros((batch, own.heads, steps, self.width // own.heads), own.looked_at.kernel.dtype)
         return jnp.zeros((), jnp.int32), ((empty, empty),) * len(self.blocks)
 
     def next(

@@ -1,5 +1,6 @@
 """What the figures with a text to type share: the field, and the model's own answers for the samples."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,7 +30,7 @@ def stacked_answers(
     """All samples' probabilities under each other, float32.
 
     Args:
-      samples: texts of 1 to `longest` characters.
+      samples: texts of 1 to `longest` characters in NFC, which is how the page reads them.
       probabilities: for each an array (rows, outputs), with as many rows as `rows` of the text allows.
 
     Raises ValueError where one is not as above, and for probabilities outside 0 to 1.
@@ -40,6 +41,7 @@ def stacked_answers(
         )
     stacked = []
     for text, answer in zip(samples, probabilities, strict=True):
+        text = unicodedata.normalize("NFC", text)
         answer, allowed = np.asarray(answer, np.float32), rows(text)
         if not 1 <= len(text) <= longest:
             raise ValueError(f"samples: expected 1 to {longest} characters each, got {text!r}")

@@ -1,10 +1,12 @@
 """A run that is cut off, by anything at any moment, goes on to the very bits of an unbroken one."""
 
+import json
 import os
 import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -213,6 +215,64 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_step(tmp_p
     modules = fresh()
     with pytest.raises(OSError, match=r"checkpoint: expected a folder to write to, got .*file"):
         fit(modules, checkpoint=tmp_path / "file" / "run")
+    np.testing.assert_array_equal(weights(modules), weights(fresh()))
+
+
+def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    modules, again = fresh(), fresh(seed=3)
+    fit(modules, checkpoint="~/run")
+    assert not (tmp_path / "~").exists()
+    fit(again, checkpoint=tmp_path / "home" / "run")
+    np.testing.assert_array_equal(weights(again), weights(modules))
+
+
+def looped(folder):
+    (folder / "loop").symlink_to(folder / "loop")
+    return folder / "loop" / "run"
+
+
+@pytest.mark.parametrize(
+    ("made", "error", "said"),
+    [
+        (lambda _: "gs://bucket/run", ValueError, "folder on this machine, got the URL 'gs://bucket/run'"),
+        (lambda _: "s3://bucket", ValueError, "folder on this machine, got the URL 's3://bucket'"),
+        (lambda _: Path("gs://bucket/run"), ValueError, "folder on this machine, got the URL"),
+        (lambda _: "file:///tmp/run", ValueError, "folder on this machine, got the URL"),
+        (lambda _: "", ValueError, "folder's path, got an empty one"),
+        (lambda _: 3, TypeError, "folder's path, got 3"),
+        (lambda _: "~nobody-of-this-name/run", OSError, "folder to write to, got '~nobody-of-this-name/run'"),
+        (lambda folder: f"{folder}/a\0b", OSError, r"folder to write to, got .*x00b'"),
+        (looped, OSError, "folder to write to, got .*loop"),
+    ],
+)
+def test_what_is_no_folder_is_named_before_the_first_step(untyped, tmp_path, monkeypatch, made, error, said):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    modules = fresh()
+    with pytest.raises(error, match=f"checkpoint: expected a {said}"):
+        fit(modules, checkpoint=made(tmp_path))
+    np.testing.assert_array_equal(weights(modules), weights(fresh()))
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_path_with_a_colon_is_no_url(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fit(fresh(), epochs=1, checkpoint="lr:0.1/run")
+    assert (tmp_path / "lr:0.1" / "run").is_dir()
+
+
+@pytest.mark.parametrize("lost", ["history", "identity", "steps_per_epoch"])
+def test_a_record_that_lacks_something_is_named_before_the_first_step(tmp_path, lost):
+    fit(fresh(), checkpoint=tmp_path)
+    (path,) = (path for path in tmp_path.rglob("metadata") if path.parent.name == "record")
+    record = json.loads(path.read_text())
+    (record["history"] if lost in record["history"] else record).pop(lost)
+    path.write_text(json.dumps(record))
+    modules = fresh()
+    with pytest.raises(ValueError, match=f"checkpoint: {tmp_path} cannot be read .*{lost}"):
+        fit(modules, checkpoint=tmp_path)
     np.testing.assert_array_equal(weights(modules), weights(fresh()))
 
 

@@ -61,17 +61,165 @@ def test_its_gradient_is_right_where_there_are_more_zeros_than_the_window_covers
     """Against differences: here XLA's own gradient in the image is not (jax 0.10, CPU)."""
     rng = np.random.default_rng(0)
     inputs = jnp.asarray(rng.normal(size=(2, 2, 2, 2)), jnp.float32)
-    dimension_numbers = ("NXYC", "XYIO", "NXYC")
 
     def loss(inputs, groups):
         kernel = jnp.asarray(np.random.default_rng(1).normal(size=(2, 2, 2 // groups, 2)), jnp.float32)
-        options = {"dimension_numbers": dimension_numbers, "feature_group_count": groups}
-        return jnp.sum(
-            jnp.sin(layers.convolution(jnp.asarray(inputs), kernel, (1, 1), [(1, 1), (2, 0)], **options))
-        )
+        x = jnp.asarray(inputs)
+        y = layers.convolution(x, kernel, (1, 1), [(1, 1), (2, 0)], feature_group_count=groups)
+        return jnp.sum(jnp.sin(y))
 
     for groups in (1, 2):
         check_grads(partial(loss, groups=groups), (inputs,), order=1, modes=["rev"], eps=1e-2, rtol=0.02)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_one_end_may_be_cut_off_and_the_other_padded(groups):
+    """XLA's own values are wrong here (jax 0.7 and 0.10, CPU)."""
+    inputs = jax.random.normal(jax.random.key(0), (2, 5, 4))
+    kernel = jax.random.normal(jax.random.key(1), (3, 4 // groups, 2))
+    moved = jnp.pad(inputs, ((0, 0), (0, 1), (0, 0)))[:, 1:]
+    found, expected = (
+        layers.convolution(x, kernel, (1,), padding, feature_group_count=groups)
+        for x, padding in ((inputs, [(-1, 1)]), (moved, "VALID"))
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_groups_are_convolutions_of_their_own_in_gradient_too():
+    """With a rest that no window reaches: the gradient there is 0."""
+    inputs = jax.random.normal(jax.random.key(0), (2, 6, 4))
+    kernel = jax.random.normal(jax.random.key(1), (1, 2, 6))
+
+    def whole(x, k):
+        return layers.convolution(x, k, (4,), "VALID", feature_group_count=2)
+
+    def apart(x, k):
+        parts = zip(jnp.split(x, 2, axis=-1), jnp.split(k, 2, axis=-1), strict=True)
+        return jnp.concatenate([layers.convolution(*part, (4,), "VALID") for part in parts], axis=-1)
+
+    found, expected = (
+        jax.value_and_grad(lambda x, k, f=f: jnp.sum(jnp.sin(f(x, k))), (0, 1))(inputs, kernel)
+        for f in (whole, apart)
+    )
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
+
+
+def twice(function):
+    """(value, gradient, the gradient of the gradient's length) of a function of arrays, as a penalty needs them."""
+
+    def length(*arrays):
+        slopes = jax.grad(lambda *arrays: jnp.sum(jnp.sin(function(*arrays))), tuple(range(len(arrays))))(
+            *arrays
+        )
+        return sum(jnp.sum(slope**2) for slope in slopes), slopes
+
+    def all_three(*arrays):
+        seconds, slopes = jax.grad(length, tuple(range(len(arrays))), has_aux=True)(*arrays)
+        return function(*arrays), slopes, seconds
+
+    return all_three
+
+
+def agree(forms, *arrays, tolerance):
+    """Both forms, and their derivatives, for each of the arrays' first axis at once."""
+    one, other = (jax.jit(jax.vmap(twice(form)))(*arrays) for form in forms)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert a.dtype == b.dtype == arrays[0].dtype
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(np.abs(b).max(), 1))
+
+
+PRECISIONS = [("float32", 1e-4), ("bfloat16", 0.05), ("float16", 0.02)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+def test_the_forms_for_all_processors_are_one_function(strides, dtype, tolerance):
+    inputs = jax.random.normal(jax.random.key(0), (2, 2, 6, 5, 3)).astype(dtype)
+    kernel = 0.3 * jax.random.normal(jax.random.key(1), (2, 3, 2, 3, 4)).astype(dtype)
+    movement = layers.Movement(strides, ((1, 1), (0, 1)), (1, 1), (1, 1), 1, None)
+    forms = (layers._by_patches, layers._by_xla, layers._by_xla_once_padded)
+    for form in forms[1:]:
+        agree([partial(f, movement=movement) for f in (forms[0], form)], inputs, kernel, tolerance=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("strides", [(2, 2), (1, 2)])
+def test_the_forms_of_pooling_are_one_function_ties_included(strides, dtype, tolerance):
+    inputs = jnp.asarray(np.random.default_rng(0).integers(0, 3, (2, 2, 5, 6, 2)), dtype)
+    forms = (
+        partial(layers._pooled_by_selection, window=(2, 2), strides=strides),
+        partial(nnx.max_pool, window_shape=(2, 2), strides=strides),
+    )
+    agree(forms, inputs, tolerance=tolerance)
+    for x in (inputs[0].at[0, 1, 1, 0].set(jnp.nan), jnp.full_like(inputs[0], -jnp.inf)):
+        np.testing.assert_array_equal(*(np.asarray(form(x), np.float32) for form in forms))
+
+
+def test_without_names_of_the_axes_channels_come_last():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 5, 4))
+    for options in ({}, {"rhs_dilation": (2, 1)}, {"lhs_dilation": (1, 2)}, {"feature_group_count": 2}):
+        kernel = jax.random.normal(jax.random.key(1), (2, 2, 4 // options.get("feature_group_count", 1), 6))
+        named = options | {"dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+        found, expected = (
+            convolve(x, kernel, (1, 1), [(0, 0)] * 2, **given)
+            for convolve, given in (
+                (layers.convolution, options),
+                (jax.lax.conv_general_dilated, named),
+            )
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("NCHW", "OIHW", "NCHW"),
+        ("NHWC", "HWIO", "NCHW"),
+        ("NHWC", "WHIO", "NHWC"),
+        jax.lax.ConvDimensionNumbers((0, 1, 2, 3), (0, 1, 2, 3), (0, 1, 2, 3)),
+    ],
+)
+def test_channels_that_do_not_come_last_are_refused(untyped, names):
+    with pytest.raises(
+        ValueError, match=r"dimension_numbers: expected channels last, as in \('NHWC'.*got .*[CO0]"
+    ):
+        layers.convolution(
+            jnp.zeros((3, 3, 3, 3)), jnp.zeros((3, 3, 3, 3)), (1, 1), "VALID", dimension_numbers=names
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"batch_group_count": 2}, TypeError, "batch_group_count"),
+        ({"out_sharding": "data"}, ValueError, "out_sharding: expected None, got data"),
+        ({"padding": "CAUSAL"}, ValueError, "padding: expected 'SAME', .* or 2 pairs, got 'CAUSAL'"),
+        ({"padding": [(1, 1)]}, ValueError, "padding: expected 'SAME', .* or 2 pairs, got"),
+        ({"window_strides": (1,)}, ValueError, r"window_strides: expected 2 sizes .* \(1, 4, 4, 1\), got 1"),
+        ({"rhs_dilation": (0, 1)}, ValueError, "rhs_dilation: expected an integer of at least 1, got 0"),
+        ({"kernel": jnp.zeros((2, 1, 1))}, ValueError, r"kernel: expected 4 axes.*got shape \(2, 1, 1\)"),
+    ],
+)
+def test_options_that_it_does_not_know_are_refused(untyped, change, error, message):
+    known = {"kernel": jnp.zeros((2, 2, 1, 1)), "window_strides": (1, 1), "padding": "VALID"}
+    with pytest.raises(error, match=message):
+        layers.convolution(jnp.zeros((1, 4, 4, 1)), **(known | change))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_it_keeps_its_type_or_takes_the_preferred_one(dtype):
+    x = jax.random.normal(jax.random.key(0), (1, 5, 5, 2)).astype(dtype)
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 2, 4)).astype(dtype)
+    assert layers.convolution(x, kernel, (1, 1), "SAME").dtype == dtype
+    found = layers.convolution(x, kernel, (1, 1), "SAME", preferred_element_type=jnp.float32)
+    expected = layers.convolution(*(a.astype(jnp.float32) for a in (x, kernel)), (1, 1), "SAME")
+    np.testing.assert_array_equal(found, expected, strict=True)
+    assert layers.max_pool(x, (2, 2)).dtype == dtype
+
+
+def test_no_images_give_no_images():
+    assert layers.convolution(jnp.zeros((0, 5, 2)), jnp.zeros((3, 2, 4)), (1,), "SAME").shape == (0, 5, 4)
 
 
 @settings(deadline=None, max_examples=20)  # each is compiled

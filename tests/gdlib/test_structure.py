@@ -28,7 +28,8 @@ ALLOWED = {
     "evaluate": {"distributions", "layers"},
     "checkpoint": {"history"},
     "chunk": set(),
-    "train": {"checkpoint", "chunk", "history", "datasets"},
+    "update": set(),
+    "train": {"checkpoint", "chunk", "history", "update"},
 }
 
 

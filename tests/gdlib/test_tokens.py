@@ -1,11 +1,13 @@
 """Texts to tokens and back."""
 
+import unicodedata
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gdlib import tokens
+from gdlib import texts, tokens
 
 VOCABULARY = tokens.Vocabulary(["banana", "Éire"])
 
@@ -33,6 +35,44 @@ def test_the_unknown_is_one_token_and_is_shown():
     assert VOCABULARY.decode(found.ids) == ["b\N{REPLACEMENT CHARACTER}n"]
 
 
+WRITTEN = ["Éire", "São Tomé", "Μάιος", "Ångström", "Đồng", "한국"]
+
+
+def in_form(form, written):
+    return [unicodedata.normalize(form, text) for text in written]
+
+
+def test_composed_or_not_a_text_has_the_same_tokens():
+    one, other = tokens.Vocabulary(in_form("NFC", WRITTEN)), tokens.Vocabulary(in_form("NFD", WRITTEN))
+    assert one.characters == other.characters
+    expected = one.encode(in_form("NFC", WRITTEN))
+    for found in (one.encode(in_form("NFD", WRITTEN)), other.encode(WRITTEN)):
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_array_equal(found.lengths, expected.lengths)
+    np.testing.assert_array_equal(expected.lengths, [len(text) for text in in_form("NFC", WRITTEN)])
+    assert tokens.UNKNOWN not in expected.ids
+    assert one.decode(expected.ids) == in_form("NFC", WRITTEN)
+
+
+def test_what_is_decoded_is_composed_even_of_an_accent_with_a_token_of_its_own():
+    apart = tokens.Vocabulary(["e", "x\N{COMBINING ACUTE ACCENT}"])  # no letter is this x with its accent
+    ids = [[apart.encode(["e"]).ids[0, 0], apart.encode(["x\N{COMBINING ACUTE ACCENT}"]).ids[0, 1]]]
+    assert apart.decode(ids) == ["é"]
+
+
+def test_the_texts_are_composed_so_their_lengths_are_those_of_their_tokens():
+    for part in (*texts.names(), *texts.dates(years=(2019, 2019))):
+        assert all(unicodedata.is_normalized("NFC", text) for text in part.texts)
+
+
+def test_what_is_no_text_is_named(untyped):
+    with pytest.raises(TypeError, match="texts: expected strings, got int"):
+        tokens.Vocabulary([3])
+    with pytest.raises(TypeError, match="texts: expected strings, got list"):
+        VOCABULARY.encode([["b", "a"]])
+
+
+@settings(deadline=None)  # a busy machine is no error
 @given(st.lists(st.text("abeinrÉ", min_size=1), min_size=1), st.booleans(), st.booleans())
 def test_what_is_encoded_is_decoded(texts, start, end):
     ids, lengths = VOCABULARY.encode(texts, start=start, end=end)

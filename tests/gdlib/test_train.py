@@ -117,10 +117,10 @@ def test_validation_is_by_epoch_or_by_chunk_and_changes_nothing():
     )
 
 
-@pytest.mark.parametrize("backend", ["cpu", "gpu"])
-def test_many_seeds_at_once_are_the_same_runs_one_by_one(backend, monkeypatch, request):
+@pytest.mark.parametrize("form", ["_in_turn", "_side_by_side"])
+def test_many_seeds_at_once_are_the_same_runs_one_by_one(form, monkeypatch, request):
     """In turn, as on a CPU, and side by side."""
-    monkeypatch.setattr(chunk.jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(chunk, "_in_turn", getattr(chunk, form))
     request.addfinalizer(jax.clear_caches)
     jax.clear_caches()
     init, keys = jax.random.split(jax.random.key(1), 3), jax.random.split(jax.random.key(2), 3)
@@ -198,6 +198,50 @@ def test_when_every_seed_diverges_fit_says_so():
     with pytest.raises(train.Diverged, match="every seed diverged"):
         fit(stacked, jax.random.split(jax.random.key(2), 2), step=exploding(4, "loss"))
     assert stacked[1].step[...].tolist() == [4, 4]
+
+
+def logarithmic(at):
+    """A step that takes the logarithm of a negative number once more than `at` updates were made."""
+
+    def step(modules, batch, rng_key):
+        made = modules[1].step[...].astype(float)
+        return STEP(modules, batch, rng_key) | {"log": jnp.log(at + 0.5 - made)}
+
+    return step
+
+
+@pytest.mark.parametrize("check", [jax.debug_nans, jax.debug_infs], ids=["nans", "infs"])
+def test_many_seeds_record_their_divergence_whatever_jax_is_told_to_check(check):
+    def step(modules, batch, rng_key):
+        scale = jnp.where((modules[1].step[...] == 6) & (modules[0].bias[0] > 50), 0.0, 1.0)
+        return STEP(modules, batch, rng_key) | {"log": jnp.log(scale), "root": jnp.sqrt(2 * scale - 1)}
+
+    keys = jax.random.split(jax.random.key(2), 2)
+    stacked = nnx.vmap(create)(keys)
+    stacked[0].bias[...] = stacked[0].bias[...].at[1].set(100.0)
+    with check(True):
+        history = fit(stacked, keys, step=step, validate=EVALUATION, validation_data=DATA)
+        assert jax.config.jax_debug_nans == (check is jax.debug_nans)  # as it was
+    assert history.diverged == {1: 6}
+    assert history.steps == 15
+    assert np.isfinite(history.train["loss"][:, 0]).all()
+
+
+def test_with_one_key_the_check_raises_and_out_of_the_scan_names_the_operation():
+    modules = fresh()
+    with (
+        jax.debug_nans(True),
+        pytest.raises(FloatingPointError, match=r"\(nan\) encountered in scan") as caught,
+    ):
+        fit(modules, step=logarithmic(6))
+    assert not isinstance(caught.value, train.Diverged)
+    assert np.isfinite(weights(modules)).all()
+    assert modules[1].step[...] == 5  # of the chunk before
+    names = pytest.raises(FloatingPointError, match=r"\(nan\) encountered in log")
+    with jax.debug_nans(True), jax.disable_jit(), names:
+        fit(fresh(), step=logarithmic(-1), epochs=1)
+    with pytest.raises(train.Diverged, match="step 7 "):
+        fit(fresh(), step=logarithmic(6))
 
 
 def test_an_interrupt_leaves_the_state_of_the_last_chunk(monkeypatch):

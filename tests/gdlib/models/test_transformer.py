@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax.test_util import check_grads
 
 from gdlib import decoding, tokens
 from gdlib.models import transformer
@@ -107,6 +108,42 @@ def test_its_gradient_is_that_of_the_formula_through_means_and_weights(masked):
         jax.grad(loss(ours), (0, 1, 2))(q, k, v), jax.grad(loss(formula), (0, 1, 2))(q, k, v), strict=True
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_transposed_product_is_the_same_on_all_processors(dtype):
+    large, small = (
+        jax.random.normal(key, (2, 3, 5, n)).astype(dtype)
+        for key, n in zip(jax.random.split(jax.random.key(0)), (4, 6), strict=True)
+    )
+
+    def derivatives(product):
+        def one(large, small):
+            return jnp.sum(jnp.sin(product(large, small)))
+
+        return product(large, small), jax.vmap(jax.grad(one, (0, 1)))(large, small)
+
+    forms = (transformer._large_transposed, transformer._small_transposed, transformer._transposed_product)
+    expected, *others = map(derivatives, forms)
+    for found in others:
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            assert a.dtype == b.dtype == dtype
+            np.testing.assert_allclose(
+                np.asarray(a, np.float32),
+                np.asarray(b, np.float32),
+                rtol=0.05 if dtype != "float32" else 1e-5,
+                atol=0.05 if dtype != "float32" else 1e-5,
+            )
+
+
+def test_its_gradient_has_a_gradient():
+    """Against differences: a penalty on slopes differentiates twice."""
+    q, k, v = (jax.random.normal(key, (3, 4)) for key in jax.random.split(jax.random.key(0), 3))
+
+    def length(q):
+        return jnp.sum(jax.grad(lambda q: jnp.sum(jnp.sin(transformer.attend(q, k, v)[0])))(q) ** 2)
+
+    check_grads(length, (q,), order=1, modes=["rev"], eps=1e-2, rtol=0.02)
 
 
 @pytest.mark.parametrize("masked", [False, True])
