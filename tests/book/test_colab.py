@@ -4,8 +4,8 @@ import colab
 import pytest
 from book import page_named
 
-# One with convolutions, one with a widget; the shortest of their kind.
-PAGES = ("cnn/convolution", "discriminative/rnn")
+# One with convolutions, one with a widget.
+PAGES = ("cnn/convolution", "rnn/names")
 
 
 @pytest.fixture(scope="module")
