@@ -461,8 +461,8 @@ class Translator(nnx.Module):
         steps = self.longest if steps is None else steps
         if steps > self.longest:
             raise ValueError(f"steps: expected at most the model's {self.longest}, got {steps}")
-        own = self.blocks[0].own
-        empty = jnp.zeros((batch, own.heads, steps, self.width // own.heads), own.looked_at.kernel.dtype)
+        heads = self.blocks[0].own.heads
+        empty = jnp.zeros((batch, heads, steps, self.width // heads), self.logits.kernel.dtype)
         return jnp.zeros((), jnp.int32), ((empty, empty),) * len(self.blocks)
 
     def next(
