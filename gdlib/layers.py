@@ -93,13 +93,13 @@ def convolution(
 @partial(jax.jit, static_argnames="movement", inline=True)
 def _convolved(inputs: Array, kernel: Array, movement: Movement) -> Array:
     plain = {*movement.kernel_dilation, movement.groups} == {1}
-    on_cpu = _by_patches if plain else _by_xla_once_padded
+    on_cpu = convolution_by_patches if plain else _by_xla_once_padded
     return jax.lax.platform_dependent(
         inputs, kernel, cpu=partial(on_cpu, movement=movement), default=partial(_by_xla, movement=movement)
     )
 
 
-def _by_patches(
+def convolution_by_patches(
     inputs: Float[Array, "batch *space inputs"],
     kernel: Float[Array, "*window inputs outputs"],
     movement: Movement,

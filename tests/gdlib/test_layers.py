@@ -149,7 +149,7 @@ def test_the_forms_for_all_processors_are_one_function(strides, dtype, tolerance
     inputs = jax.random.normal(jax.random.key(0), (2, 2, 6, 5, 3)).astype(dtype)
     kernel = 0.3 * jax.random.normal(jax.random.key(1), (2, 3, 2, 3, 4)).astype(dtype)
     movement = layers.Movement(strides, ((1, 1), (0, 1)), (1, 1), (1, 1), 1, None)
-    forms = (layers._by_patches, layers._by_xla, layers._by_xla_once_padded)
+    forms = (layers.convolution_by_patches, layers._by_xla, layers._by_xla_once_padded)
     for form in forms[1:]:
         agree([partial(f, movement=movement) for f in (forms[0], form)], inputs, kernel, tolerance=tolerance)
 
