@@ -67,6 +67,21 @@ REFUSED = {
 }
 
 
+def _there(make):
+    """Whether this Optax has it: some came with a later release than the oldest that gdlib takes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            make()
+    except AttributeError:
+        return False
+    return True
+
+
+ABSENT = {name for name, make in MADE.items() if not _there(make)}
+MADE = {name: make for name, make in MADE.items() if name not in ABSENT}
+
+
 def found():
     """name → constructor, of all that optax and optax.contrib call a transformation."""
     for module in (optax, contrib):
@@ -109,7 +124,8 @@ def two_steps(modules, rng_key=None, **options):
 def test_the_list_is_not_empty():
     assert {"adam", "lbfgs", "lion", "momo", "muon", "prodigy", "sophia"} <= set(RULES)
     assert "scale_by_adam" in PIECES
-    assert set(MADE) | set(REFUSED) <= set(TRANSFORMATIONS)
+    assert (set(MADE) | set(REFUSED)) - ABSENT <= set(TRANSFORMATIONS)
+    assert len(ABSENT) < 5
 
 
 TRAINED = [name for name in RULES if name not in REFUSED]
