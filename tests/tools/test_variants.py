@@ -93,7 +93,8 @@ def test_what_fails_comes_first(ran):
     assert lines[0].startswith("FAILS in two: chapters/page.ipynb, cell 0: x < 5")
 
 
-def test_a_variant_is_said_to_the_compiler():
+def test_a_variant_is_said_to_the_compiler(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)  # this test's own
     variables = variants.VARIANTS["avx2"].environment("avx2")
     assert "--xla_backend_optimization_level=1" in variables["XLA_FLAGS"]
     assert "--xla_cpu_max_isa=AVX2" in variables["XLA_FLAGS"]
