@@ -1,5 +1,7 @@
 """gdlib fits beside what Colab's runtimes hold, and replaces none of it but Flax."""
 
+import io
+
 import colab
 import pytest
 
@@ -24,39 +26,28 @@ def test_bounds_that_a_runtime_cannot_meet_are_said(monkeypatch):
         colab.resolve("cpu")
 
 
-def test_a_list_that_is_none_is_refused_and_the_old_one_kept(monkeypatch, tmp_path):
-    class Answer:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def read(self):
-            return b"<html>moved</html>"
-
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """published(text): Colab's page of each runtime says this, and the lists lie in an empty folder."""
     monkeypatch.setattr(colab, "LISTS", tmp_path)
-    monkeypatch.setattr(colab.urllib.request, "urlopen", lambda *_, **__: Answer())
+
+    def say(text):
+        monkeypatch.setattr(colab.urllib.request, "urlopen", lambda *_, **__: io.BytesIO(text.encode()))
+
+    return say
+
+
+def test_a_list_that_is_none_is_refused_and_the_old_one_kept(published, tmp_path):
+    published("<html>moved</html>")
     with pytest.raises(SystemExit, match="expected a list of packages with jax"):
         colab.update()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_new_list_bears_its_day_and_leaves_out_what_is_not_from_the_index(monkeypatch, tmp_path):
+def test_a_new_list_bears_its_day_and_leaves_out_what_is_not_from_the_index(published, tmp_path):
     text = "jax==0.9.0\nPyYAML==6.0\nown @ file:///own.whl\n# a remark\n"
 
-    class Answer:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            pass
-
-        def read(self):
-            return text.encode()
-
-    monkeypatch.setattr(colab, "LISTS", tmp_path)
-    monkeypatch.setattr(colab.urllib.request, "urlopen", lambda *_, **__: Answer())
+    published(text)
     colab.update()
     assert colab.pins("tpu") == {"jax": "0.9.0", "pyyaml": "6.0"}
     assert "fetched on 2" in (tmp_path / "gpu.txt").read_text(encoding="utf-8").splitlines()[0]
