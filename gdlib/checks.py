@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from gdlib import validation
+from gdlib import expect
 
 Side = Callable[[], ArrayLike]
 SIGMAS = 5.0  # a right equation fails by chance about once in 1.7 million comparisons
@@ -189,7 +189,7 @@ def _value(name: str, side: Side, shape: tuple[int, ...] | None = None) -> np.nd
     with jax.default_matmul_precision("highest"):
         value = np.asarray(side())
     if not any(jnp.issubdtype(value.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
-        raise TypeError(f"{name}: expected real numbers, got {validation.describe(value)}")
+        raise TypeError(f"{name}: expected real numbers, got {expect.describe(value)}")
     value = value.astype(np.float64)
     if shape is not None and value.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, as the other side has, got {value.shape}")

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 
 DIGITS = tuple("0123456789")
 CLOTHES = (
@@ -71,8 +71,8 @@ def checked(inputs: ArrayLike, labels: ArrayLike, classes: tuple[str, ...]) -> D
         raise ValueError("inputs: expected at least one example, got none")
     if np.issubdtype(inputs.dtype, np.floating):
         inputs = inputs.astype(np.float32)
-    validation.finite("inputs", inputs)
-    validation.positions("labels", labels, len(inputs), len(classes))
+    expect.finite("inputs", inputs)
+    expect.positions("labels", labels, len(inputs), len(classes))
     return Dataset(inputs, labels.astype(np.int32), tuple(classes))
 
 
@@ -81,7 +81,7 @@ def images(pixels: ArrayLike, labels: ArrayLike, classes: tuple[str, ...]) -> Da
     pixels = np.asarray(pixels)
     if pixels.ndim != 3:
         raise ValueError(f"pixels: expected shape (n, height, width), got {pixels.shape}")
-    validation.within("pixels", pixels, 0, 255)
+    expect.within("pixels", pixels, 0, 255)
     return checked((pixels / np.float32(255))[..., None], labels, classes)
 
 
@@ -95,7 +95,7 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
     Raises ValueError where a class has too few examples to leave one on each side, and where copies of
     one example would stand on both.
     """
-    per_class = validation.positive_int("per_class", per_class)
+    per_class = expect.positive_int("per_class", per_class)
     hashes = [hashlib.sha256(np.ascontiguousarray(x)).digest() for x in np.asarray(dataset.inputs)]
     order = np.array(sorted(range(len(dataset)), key=hashes.__getitem__))
     labels = np.asarray(dataset.labels)[order]
@@ -138,7 +138,7 @@ def mnist_1d(*, shuffled: bool = False, seed: int = 42) -> tuple[Dataset, Datase
 
     Reference: Greydanus & Kobak (2024); their package mnist1d makes the data.
     """
-    validation.within("seed", seed, 0, 2**32 - 1)
+    expect.within("seed", seed, 0, 2**32 - 1)
     states = random.getstate(), np.random.get_state()  # noqa: NPY002  mnist1d seeds the global generators
     try:
         from mnist1d.data import get_dataset_args, make_dataset  # imports pyplot: only where it is used
@@ -154,7 +154,7 @@ def mnist_1d(*, shuffled: bool = False, seed: int = 42) -> tuple[Dataset, Datase
 
 def ring(modes: int = 8, radius: float = 1.0) -> np.ndarray:
     """`modes` points evenly on a circle, (modes, 2) float32: means for `gaussian_mixture`."""
-    angles = 2 * np.pi * np.arange(validation.positive_int("modes", modes)) / modes
+    angles = 2 * np.pi * np.arange(expect.positive_int("modes", modes)) / modes
     return (radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
 
 
@@ -167,12 +167,12 @@ def gaussian_mixture(rng_key: jax.Array, n: int, means: ArrayLike, scale: float)
       means: (modes, d).
       scale: the standard deviation in every direction, at least 0.
     """
-    n, means = validation.positive_int("n", n), np.asarray(means, np.float32)
+    n, means = expect.positive_int("n", n), np.asarray(means, np.float32)
     if means.ndim != 2 or not means.size:
         raise ValueError(f"means: expected shape (modes, d), got {means.shape}")
-    validation.finite("means", means)
-    validation.within("scale", scale, 0, np.inf)
-    mode_key, noise_key = jax.random.split(validation.random_key("rng_key", rng_key))
+    expect.finite("means", means)
+    expect.within("scale", scale, 0, np.inf)
+    mode_key, noise_key = jax.random.split(expect.random_key("rng_key", rng_key))
     labels = jax.random.randint(mode_key, (n,), 0, len(means))
     noise = jax.random.normal(noise_key, (n, means.shape[1]))
     return checked(means[labels] + scale * noise, labels, tuple(map(str, range(len(means)))))
@@ -194,10 +194,10 @@ def adding(rng_key: jax.Array, n: int, length: int) -> Regression:
     Raises TypeError or ValueError unless n is at least 1 and length at least 2.
     Reference: after Hochreiter & Schmidhuber (1997).
     """
-    n, length = validation.positive_int("n", n), validation.positive_int("length", length)
+    n, length = expect.positive_int("n", n), expect.positive_int("length", length)
     if length < 2:
         raise ValueError(f"length: expected at least 2, for two marks, got {length}")
-    keys = jax.random.split(validation.random_key("rng_key", rng_key), 3)
+    keys = jax.random.split(expect.random_key("rng_key", rng_key), 3)
     numbers = jax.random.uniform(keys[0], (n, length))
     first = jax.random.randint(keys[1], (n,), 0, length // 2)
     second = jax.random.randint(keys[2], (n,), length // 2, length)

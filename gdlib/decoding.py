@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, ArrayLike, Int, Key, PyTree
 
-from gdlib import tokens, validation
+from gdlib import expect, tokens
 
 
 def decode(
@@ -32,9 +32,9 @@ def decode(
     START are never drawn: no text holds them. Raises ValueError for no rows, a temperature below 0, and more steps than
     the model can write.
     """
-    batch = validation.examples("conditions", conditions)
-    steps = validation.positive_int("steps", steps)
-    validation.within("temperature", temperature, 0, jnp.inf)
+    batch = expect.examples("conditions", conditions)
+    steps = expect.positive_int("steps", steps)
+    expect.within("temperature", temperature, 0, jnp.inf)
     return _decode(
         *nnx.split(model), conditions, rng_key, jnp.asarray(temperature, jnp.float32), batch, steps
     )

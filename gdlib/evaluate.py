@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.distributions import gaussian_kl, gaussian_log_prob, gaussian_sample
 
 
@@ -39,7 +39,7 @@ def spread(values: ArrayLike) -> Spread:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values: expected a vector of at least two runs, got shape {values.shape}")
-    validation.finite("values", values)
+    expect.finite("values", values)
     return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
 
 
@@ -63,14 +63,14 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     two methods on the same draws give the differences, in pairs: what the draws share then drops out. It speaks of
     what varied between the runs alone. Raises as `spread` does. Reference: Student (1908).
     """
-    validation.within("confidence", confidence, 0, 1)
+    expect.within("confidence", confidence, 0, 1)
     mean, deviation, runs = spread(values)
     return MeanInterval(mean, float(stdtrit(runs - 1, (1 + confidence) / 2)) * deviation / math.sqrt(runs))
 
 
 def bits_per_dimension(nats: float, dimensions: int) -> float:
     """nats / (dimensions · ln 2): the same code length, in bits for each pixel."""
-    return nats / (validation.positive_int("dimensions", dimensions) * math.log(2))
+    return nats / (expect.positive_int("dimensions", dimensions) * math.log(2))
 
 
 def importance_weighted_bound(log_weights: Float[Array, "samples batch"], k: int) -> Float[Array, " batch"]:
@@ -84,7 +84,7 @@ def importance_weighted_bound(log_weights: Float[Array, "samples batch"], k: int
     Reference: Burda, Grosse & Salakhutdinov (2016).
     """
     samples, batch = log_weights.shape
-    k = validation.positive_int("k", k)
+    k = expect.positive_int("k", k)
     if samples % k:
         raise ValueError(f"k: expected a divisor of the {samples} samples, got {k}")
     groups = log_weights.reshape(samples // k, k, batch)
@@ -122,7 +122,7 @@ def active_units(mean: Float[Array, "n d"], *, threshold: float = 0.01) -> Int[A
     A unit counts where the variance over images of its posterior mean exceeds the threshold.
     Reference: Burda, Grosse & Salakhutdinov (2016), who use 0.01.
     """
-    validation.finite("mean", mean)
+    expect.finite("mean", mean)
     return jnp.sum(jnp.var(mean, axis=0) > threshold)
 
 
@@ -156,7 +156,7 @@ def mode_coverage(samples: ArrayLike, means: ArrayLike, scale: float) -> ModeCov
         raise ValueError(
             f"samples: expected at least one and a scale above 0, got {len(samples)} and {scale}"
         )
-    validation.finite("samples", samples)
+    expect.finite("samples", samples)
     distances = np.linalg.norm(samples[:, None] - means, axis=-1)
     nearest, good = distances.argmin(axis=1), distances.min(axis=1) <= 3 * scale
     members = [samples[nearest == mode] for mode in range(len(means))]
@@ -202,7 +202,7 @@ def precision_recall(real: ArrayLike, samples: ArrayLike, *, neighbours: int = 3
     Reference: Kynkäänniemi et al. (2019), who take k = 3.
     """
     real, samples = np.asarray(real, np.float64), np.asarray(samples, np.float64)
-    neighbours = validation.positive_int("neighbours", neighbours)
+    neighbours = expect.positive_int("neighbours", neighbours)
     _check_features(real, samples, least=neighbours + 1)
 
     def share_among(points: np.ndarray, members: np.ndarray) -> float:
@@ -222,8 +222,8 @@ def _check_features(first: np.ndarray, second: np.ndarray, *, least: int) -> Non
         raise ValueError(f"features: expected (n, d) twice, got {first.shape} and {second.shape}")
     if min(len(first), len(second)) < least:
         raise ValueError(f"features: expected at least {least} rows, got {len(first)} and {len(second)}")
-    validation.finite("features", first)
-    validation.finite("features", second)
+    expect.finite("features", first)
+    expect.finite("features", second)
 
 
 # ------------------------------------------------------------------------------------------- classifiers
@@ -250,9 +250,9 @@ def proportion(successes: SupportsIndex, trials: int, *, confidence: float = 0.9
     It covers the true probability in about `confidence` of repetitions, near 0 and 1 too. It speaks of the draw of
     the trials alone: not of another training, and not of other data. Reference: Wilson (1927).
     """
-    trials = validation.positive_int("trials", trials)
-    validation.within("successes", successes, 0, trials)
-    validation.within("confidence", confidence, 0, 1)
+    trials = expect.positive_int("trials", trials)
+    expect.within("successes", successes, 0, trials)
+    expect.within("confidence", confidence, 0, 1)
     z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
     share = operator.index(successes) / trials
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
@@ -299,7 +299,7 @@ def calibration(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15) -> Cali
     Reference: Guo et al. (2017), after Naeini et al. (2015).
     """
     logits, labels = _checked_logits(logits, labels)
-    bins = validation.positive_int("bins", bins)
+    bins = expect.positive_int("bins", bins)
     probabilities = np.exp(_log_softmax(logits))
     confident, right = probabilities.max(axis=1), logits.argmax(axis=1) == labels
     position = np.minimum((confident * bins).astype(int), bins - 1)
@@ -335,6 +335,6 @@ def _checked_logits(logits: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, n
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     if logits.ndim != 2 or not logits.size:
         raise ValueError(f"logits: expected shape (n, classes), n at least 1, got {logits.shape}")
-    validation.finite("logits", logits)
-    validation.positions("labels", labels, *logits.shape)
+    expect.finite("logits", logits)
+    expect.positions("labels", labels, *logits.shape)
     return logits, labels

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from gdlib import validation
+from gdlib import expect
 
 
 class Movement(NamedTuple):
@@ -148,7 +148,7 @@ def _padded(inputs: Array, movement: Movement) -> Array:
 
 
 def _check_channels(inputs: Array, kernel: Array, dimension_numbers, groups: int) -> None:
-    validation.positive_int("feature_group_count", groups)
+    expect.positive_int("feature_group_count", groups)
     if kernel.ndim != inputs.ndim:
         raise ValueError(
             f"kernel: expected {inputs.ndim} axes, (*window, inputs, outputs), for inputs of shape {inputs.shape}, "
@@ -181,7 +181,7 @@ def _one_a_direction(name: str, sizes: Sequence[int], inputs: Array) -> tuple[in
         raise ValueError(
             f"{name}: expected {inputs.ndim - 2} sizes for inputs of shape {inputs.shape}, got {len(sizes)}"
         )
-    return tuple(validation.positive_int(name, size) for size in sizes)
+    return tuple(expect.positive_int(name, size) for size in sizes)
 
 
 def _pairs(padding, space: Sequence[int], window: Sequence[int], strides: Sequence[int]):
@@ -286,6 +286,6 @@ def embedded(embedding: nnx.Embed, tokens: Int[Array, "*batch"]) -> Float[Array,
 
     Under jit, where tokens have no values yet, one out of range gets zeros.
     """
-    validation.tokens("tokens", tokens, embedding.num_embeddings)
+    expect.tokens("tokens", tokens, embedding.num_embeddings)
     known = (tokens >= 0) & (tokens < embedding.num_embeddings)
     return jnp.where(known[..., None], embedding(tokens), 0.0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_log_prob, gaussian_sample
 
 
@@ -208,7 +208,7 @@ def cross_entropy(
     """
     if logits.ndim != 2:
         raise ValueError(f"logits: expected shape (batch, classes), got {logits.shape}")
-    validation.positions("labels", labels, *logits.shape)
+    expect.positions("labels", labels, *logits.shape)
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     return jnp.where((labels >= 0) & (labels < logits.shape[1]), losses, jnp.inf)
 

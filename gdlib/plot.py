@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 
 # Okabe & Ito's colours: told apart by readers with any common kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
@@ -51,7 +51,7 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
             f"rows: expected arrays of one shape (columns, height, width, 1), got {[a.shape for a in arrays.values()]}"
         )
     for name, images in arrays.items():
-        validation.within(f"rows[{name!r}]", images, 0, 1)
+        expect.within(f"rows[{name!r}]", images, 0, 1)
     columns, height, width, _ = shape
     strips = [
         images[..., 0].transpose(1, 0, 2).reshape(height, columns * width) for images in arrays.values()
@@ -73,12 +73,12 @@ def image_grid(
 ) -> Figure:
     """Grey images, (n, height, width, 1) with values in [0, 1], as one seamless sheet, row by row."""
     images = np.asarray(images)
-    columns = validation.positive_int("columns", columns)
+    columns = expect.positive_int("columns", columns)
     if images.ndim != 4 or images.shape[3] != 1 or not len(images) or len(images) % columns:
         raise ValueError(
             f"images: expected (n, height, width, 1), n a multiple of {columns}, got shape {images.shape}"
         )
-    validation.within("images", images, 0, 1)
+    expect.within("images", images, 0, 1)
     n, height, width, _ = images.shape
     sheet = images[..., 0].reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
     figure, axis = plt.subplots(figsize=(size, size * (n // columns) * height / (columns * width)))
@@ -137,7 +137,7 @@ def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     points, labels = np.asarray(points), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
-    validation.positions("labels", labels, len(points), len(classes))
+    expect.positions("labels", labels, len(points), len(classes))
     figure, axis = plt.subplots(figsize=(6.4, 5.4))
     colours = mpl.colormaps["tab10"](np.arange(len(classes)) % 10)
     for position, name in enumerate(classes):

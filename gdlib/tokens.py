@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 
 PAD, START, END, UNKNOWN = range(4)
 
@@ -66,7 +66,7 @@ class Vocabulary:
                 f"texts: expected at least one character each, got an empty one at {lengths.argmin()}"
             )
         longest = int(lengths.max())
-        length = longest if length is None else validation.positive_int("length", length)
+        length = longest if length is None else expect.positive_int("length", length)
         if longest > length:
             raise ValueError(
                 f"texts: expected at most {length} tokens each, got {longest} for {texts[int(lengths.argmax())]!r}"
@@ -84,7 +84,7 @@ class Vocabulary:
         ids = np.asarray(ids)
         if ids.ndim != 2:
             raise ValueError(f"ids: expected shape (n, length), got {ids.shape}")
-        validation.tokens("ids", ids, len(self))
+        expect.tokens("ids", ids, len(self))
         shown = dict(enumerate(self.characters, start=UNKNOWN + 1)) | {UNKNOWN: "\N{REPLACEMENT CHARACTER}"}
         texts = []
         for row in ids.tolist():
@@ -95,5 +95,5 @@ class Vocabulary:
 
 def _composed(text: str) -> str:
     if not isinstance(text, str):
-        raise TypeError(f"texts: expected strings, got {validation.describe(text)}")
+        raise TypeError(f"texts: expected strings, got {expect.describe(text)}")
     return unicodedata.normalize("NFC", text)

@@ -22,7 +22,7 @@ from flax import nnx
 from jaxtyping import Array, ArrayLike, PyTree
 from tqdm import tqdm
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.checkpoint import Checkpoint, fingerprint, program
 from gdlib.chunk import Metrics, Step, one_step, run_steps, run_validation, scalars
 from gdlib.history import History
@@ -92,7 +92,7 @@ def adversarial_step(
 
     Raises ValueError for more critic steps than a minibatch has examples, and TypeError as `gradient_step` does.
     """
-    critic_steps = validation.positive_int("critic_steps", critic_steps)
+    critic_steps = expect.positive_int("critic_steps", critic_steps)
 
     def update(objective, argument, gan, optimizer, batch, rng_key) -> Metrics:
         def loss(generator: nnx.Module, discriminator: nnx.Module) -> tuple[Array, Metrics]:
@@ -208,15 +208,15 @@ def fit(
         all of them). An infinity that a module held from the start, in a mask, does not count.
       KeyboardInterrupt: of an interrupt, with the `history` so far.
     """
-    rng_key = validation.random_key("rng_key", rng_key)
-    epochs = validation.positive_int("epochs", epochs)
-    examples = validation.examples("data", data)
+    rng_key = expect.random_key("rng_key", rng_key)
+    epochs = expect.positive_int("epochs", epochs)
+    examples = expect.examples("data", data)
     sharding = _automatic(sharding)
     batch_size = _batch_size(batch_size, examples, sharding)
     chunk_size = _chunk_size(chunk_size, examples // batch_size)
     _check_validation(validate, validation_data, validate_every)
     _check_modules(modules, rng_key)
-    checkpoint_every = validation.positive_int("checkpoint_every", checkpoint_every)
+    checkpoint_every = expect.positive_int("checkpoint_every", checkpoint_every)
 
     order_key, step_key, validation_key = _three_keys(rng_key)
     replicated = None if sharding is None else jax.sharding.NamedSharding(sharding.mesh, jax.P())
@@ -368,7 +368,7 @@ def _diverged(history: History) -> Diverged:
 
 
 def _batch_size(batch_size: int, examples: int, sharding) -> int:
-    batch_size = validation.positive_int("batch_size", batch_size)
+    batch_size = expect.positive_int("batch_size", batch_size)
     if batch_size > examples:
         raise ValueError(f"batch_size: expected at most the {examples} examples, got {batch_size}")
     if sharding is not None:
@@ -384,7 +384,7 @@ def _batch_size(batch_size: int, examples: int, sharding) -> int:
 def _chunk_size(chunk_size: int | None, full: int) -> int:
     """By default the largest divisor of an epoch's full minibatches up to 128: one shape to compile."""
     if chunk_size is not None:
-        return validation.positive_int("chunk_size", chunk_size)
+        return expect.positive_int("chunk_size", chunk_size)
     largest = max(size for size in range(1, min(full, 128) + 1) if full % size == 0)
     return largest if largest >= min(full, 16) else full
 
@@ -395,7 +395,7 @@ def _check_validation(validate, validation_data, validate_every: str) -> None:
     if validate_every not in ("epoch", "chunk"):
         raise ValueError(f'validate_every: expected "epoch" or "chunk", got {validate_every!r}')
     if validation_data is not None:
-        validation.examples("validation_data", validation_data)
+        expect.examples("validation_data", validation_data)
 
 
 def _automatic(sharding):

@@ -6,7 +6,7 @@ import math
 from flax import nnx
 from jaxtyping import Array, Float
 
-from gdlib import layers, validation
+from gdlib import expect, layers
 
 WINDOW, POOL = 3, 2
 
@@ -42,7 +42,7 @@ class CNN(nnx.Module):
         named = {"image_shape": image_shape, "classes": (classes,), "channels": channels, "hidden": (hidden,)}
         for name, sizes in named.items():
             for size in sizes:
-                validation.positive_int(name, size)
+                expect.positive_int(name, size)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout: expected a share from 0 to below 1, got {dropout}")
         self.image_shape, self.classes = tuple(image_shape), classes
@@ -79,7 +79,7 @@ class CNN(nnx.Module):
 
     def feature_maps(self, images: Float[Array, "batch h w c"]) -> list[Float[Array, "batch _ _ _"]]:
         """What each convolution gives, after ReLU and pooling."""
-        validation.trailing_shape("images", images, self.image_shape)
+        expect.trailing_shape("images", images, self.image_shape)
         maps, h = [], images
         for convolution, (height, width, _) in zip(self.convolutions, self.feature_shapes(), strict=True):
             # Pooling ignores an odd last row and column: nothing is computed for them.
@@ -115,7 +115,7 @@ class SequenceCNN(nnx.Module):
 
     def __init__(self, length: int, classes: int, *, channels: int = 25, rngs: nnx.Rngs):
         for name, size in {"length": length, "classes": classes, "channels": channels}.items():
-            validation.positive_int(name, size)
+            expect.positive_int(name, size)
         if length < 3:
             raise ValueError(f"length: expected at least 3, to leave one position, got {length}")
         self.length, self.classes = length, classes
@@ -136,7 +136,7 @@ class SequenceCNN(nnx.Module):
         self.logits = nnx.Linear(length * channels, classes, rngs=rngs)
 
     def __call__(self, sequences: Float[Array, "batch length"]) -> Float[Array, "batch classes"]:
-        validation.trailing_shape("sequences", sequences, (self.length,))
+        expect.trailing_shape("sequences", sequences, (self.length,))
         h = sequences[..., None]
         for convolution in self.convolutions:
             h = nnx.relu(convolution(h))

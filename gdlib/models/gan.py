@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from gdlib import layers, validation
+from gdlib import expect, layers
 
 
 def _dense(sizes: Sequence[int], rngs: nnx.Rngs) -> list[nnx.Linear]:
@@ -21,7 +21,7 @@ def _checked_sizes(hidden: Sequence[int], sample_shape: tuple[int, ...]) -> None
         if not sizes:
             raise ValueError(f"{name}: expected at least one size, got none")
         for size in sizes:
-            validation.positive_int(name, size)
+            expect.positive_int(name, size)
 
 
 class Generator(nnx.Module):
@@ -46,13 +46,13 @@ class Generator(nnx.Module):
         output: Callable[[Array], Array] = lambda x: x,
         rngs: nnx.Rngs,
     ):
-        self.latent = validation.positive_int("latent", latent)
+        self.latent = expect.positive_int("latent", latent)
         _checked_sizes(hidden, sample_shape)
         self.sample_shape, self.output = tuple(sample_shape), output
         self.layers = nnx.List(_dense((latent, *hidden, math.prod(sample_shape)), rngs))
 
     def __call__(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
-        validation.trailing_shape("latent", latent, (self.latent,))
+        expect.trailing_shape("latent", latent, (self.latent,))
         *hidden, last = self.layers
         h = latent
         for layer in hidden:
@@ -77,7 +77,7 @@ class Discriminator(nnx.Module):
         self.layers = nnx.List(_dense((math.prod(sample_shape), *hidden, 1), rngs))
 
     def __call__(self, samples: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
-        validation.trailing_shape("samples", samples, self.sample_shape)
+        expect.trailing_shape("samples", samples, self.sample_shape)
         *hidden, last = self.layers
         h = samples.reshape(len(samples), -1)
         for layer in hidden:
@@ -121,7 +121,7 @@ class ConvGenerator(nnx.Module):
         output: Callable[[Array], Array] = lambda x: x,
         rngs: nnx.Rngs,
     ):
-        self.latent = validation.positive_int("latent", latent)
+        self.latent = expect.positive_int("latent", latent)
         _checked_sizes(channels, sample_shape)
         self.small = (*_quarter(sample_shape), channels[0])
         self.sample_shape, self.output = tuple(sample_shape), output
@@ -130,7 +130,7 @@ class ConvGenerator(nnx.Module):
         self.second = _convolution(channels[1], 4 * sample_shape[2], 1, rngs)
 
     def __call__(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
-        validation.trailing_shape("latent", latent, (self.latent,))
+        expect.trailing_shape("latent", latent, (self.latent,))
         h = nnx.relu(self.dense(latent)).reshape(len(latent), *self.small)
         h = layers.depth_to_space(nnx.relu(self.first(h)))
         return self.output(layers.depth_to_space(self.second(h)))
@@ -154,7 +154,7 @@ class ConvDiscriminator(nnx.Module):
         self.logit = nnx.Linear(features, 1, rngs=rngs)
 
     def __call__(self, samples: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
-        validation.trailing_shape("samples", samples, self.sample_shape)
+        expect.trailing_shape("samples", samples, self.sample_shape)
         h = jax.nn.leaky_relu(self.first(samples), 0.2)
         h = jax.nn.leaky_relu(self.second(h), 0.2)
         return self.logit(h.reshape(len(h), -1))[:, 0]
@@ -195,7 +195,7 @@ class ConditionalGenerator(nnx.Module):
     """
 
     def __init__(self, generator: nnx.Module, classes: int):
-        self.generator, self.classes = generator, validation.positive_int("classes", classes)
+        self.generator, self.classes = generator, expect.positive_int("classes", classes)
         self.latent, self.sample_shape = generator.latent - classes, generator.sample_shape
         if self.latent < 1:
             raise ValueError(
@@ -205,8 +205,8 @@ class ConditionalGenerator(nnx.Module):
     def __call__(
         self, latent: Float[Array, "batch latent"], labels: Int[Array, " batch"]
     ) -> Float[Array, "batch ..."]:
-        validation.trailing_shape("latent", latent, (self.latent,))
-        validation.positions("labels", labels, len(latent), self.classes)
+        expect.trailing_shape("latent", latent, (self.latent,))
+        expect.positions("labels", labels, len(latent), self.classes)
         of_class = jax.nn.one_hot(labels, self.classes, dtype=latent.dtype)
         return self.generator(jnp.concatenate([latent, of_class], axis=1))
 
@@ -227,6 +227,6 @@ class ConditionalDiscriminator(nnx.Module):
     def __call__(
         self, samples: Float[Array, "batch ..."], labels: Int[Array, " batch"]
     ) -> Float[Array, " batch"]:
-        validation.trailing_shape("samples", samples, self.sample_shape)
-        validation.positions("labels", labels, len(samples), self.classes)
+        expect.trailing_shape("samples", samples, self.sample_shape)
+        expect.positions("labels", labels, len(samples), self.classes)
         return jnp.take_along_axis(self.network(samples), labels[:, None], axis=1)[:, 0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flax import nnx
 from jaxtyping import Array, Float
 
-from gdlib import validation
+from gdlib import expect
 
 
 class MLP(nnx.Module):
@@ -29,7 +29,7 @@ class MLP(nnx.Module):
         named = {"example_shape": example_shape, "hidden": hidden, "classes": (classes,)}
         for name, sizes in named.items():
             for size in sizes:
-                validation.positive_int(name, size)
+                expect.positive_int(name, size)
         self.example_shape, self.classes = tuple(example_shape), classes
         sizes = (math.prod(example_shape), *hidden)
         self.hidden = nnx.List(
@@ -39,7 +39,7 @@ class MLP(nnx.Module):
         self.logits = nnx.Linear(sizes[-1], classes, rngs=rngs)
 
     def __call__(self, examples: Float[Array, "batch ..."]) -> Float[Array, "batch classes"]:
-        validation.trailing_shape("examples", examples, self.example_shape)
+        expect.trailing_shape("examples", examples, self.example_shape)
         h = examples.reshape(len(examples), -1)
         for layer in self.hidden:
             h = nnx.relu(layer(h))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from gdlib import layers, validation
+from gdlib import expect, layers
 
 Carry = tuple[Array, ...]
 
@@ -33,8 +33,8 @@ class Cell(nnx.Module):
     recurrent_bias: ClassVar[bool] = False
 
     def __init__(self, features: int, hidden: int, *, rngs: nnx.Rngs):
-        self.features = validation.positive_int("features", features)
-        self.hidden = validation.positive_int("hidden", hidden)
+        self.features = expect.positive_int("features", features)
+        self.hidden = expect.positive_int("hidden", hidden)
         self.inputs = nnx.Linear(features, self.gates * hidden, rngs=rngs)
         self.recurrent = nnx.Linear(
             hidden, self.gates * hidden, use_bias=self.recurrent_bias, kernel_init=_orthogonal, rngs=rngs
@@ -52,7 +52,7 @@ class Cell(nnx.Module):
         raise NotImplementedError
 
     def __call__(self, carry: Carry, inputs: Float[Array, "batch features"]) -> Carry:
-        validation.trailing_shape("inputs", inputs, (self.features,))
+        expect.trailing_shape("inputs", inputs, (self.features,))
         return self.advance(carry, self.inputs(inputs), self.recurrent(carry[-1]))
 
 
@@ -156,7 +156,7 @@ def unroll(
 
 
 def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
-    validation.positions("lengths", lengths, batch, time + 1, lowest=1)
+    expect.positions("lengths", lengths, batch, time + 1, lowest=1)
     return jnp.arange(time)[:, None] < lengths
 
 
@@ -243,11 +243,11 @@ class SequenceClassifier(nnx.Module):
     def __init__(
         self, cell: Cell, classes: int, *, dense: int = 128, vocabulary: int | None = None, rngs: nnx.Rngs
     ):
-        validation.positive_int("classes", classes)
-        validation.positive_int("dense", dense)
+        expect.positive_int("classes", classes)
+        expect.positive_int("dense", dense)
         self.cell, self.vocabulary = cell, vocabulary
         if vocabulary is not None:
-            validation.positive_int("vocabulary", vocabulary)
+            expect.positive_int("vocabulary", vocabulary)
             self.embedding = nnx.Embed(vocabulary, cell.features, rngs=rngs)
         self.dense = nnx.Linear(cell.hidden, dense, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
         self.logits = nnx.Linear(dense, classes, rngs=rngs)
@@ -286,8 +286,8 @@ class CharacterModel(nnx.Module):
     """
 
     def __init__(self, cell: Cell, vocabulary: int, conditions: int, *, rngs: nnx.Rngs):
-        validation.positive_int("vocabulary", vocabulary)
-        validation.positive_int("conditions", conditions)
+        expect.positive_int("vocabulary", vocabulary)
+        expect.positive_int("conditions", conditions)
         self.cell = cell
         self.embedding = nnx.Embed(vocabulary, cell.features, rngs=rngs)
         self.condition = nnx.Embed(conditions, cell.features, rngs=rngs)

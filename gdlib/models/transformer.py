@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from gdlib import layers, validation
+from gdlib import expect, layers
 
 Dense = partial(nnx.Linear, dot_general=layers.rows_product)
 # What others see of positions: their keys and their values, (batch, heads, from, width / heads) each.
@@ -125,7 +125,7 @@ class Attention(nnx.Module):
 
     def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs):
         self.width, self.heads = (
-            validation.positive_int(name, size) for name, size in (("width", width), ("heads", heads))
+            expect.positive_int(name, size) for name, size in (("width", width), ("heads", heads))
         )
         if width % heads:
             raise ValueError(f"heads: expected a divisor of the width {width}, got {heads}")
@@ -166,7 +166,7 @@ def _checked_mask(mask: Array, shape: tuple[int, int, int]) -> Array:
         or any(m not in (1, n) for m, n in zip(mask.shape, shape, strict=True))
     ):
         raise ValueError(
-            f"mask: expected booleans that broadcast to (batch, to, from) = {shape}, got {validation.describe(mask)}"
+            f"mask: expected booleans that broadcast to (batch, to, from) = {shape}, got {expect.describe(mask)}"
         )
     return mask
 
@@ -177,7 +177,7 @@ class FeedForward(nnx.Module):
     def __init__(self, width: int, hidden: int, *, rngs: nnx.Rngs):
         self.hidden = Dense(
             width,
-            validation.positive_int("hidden", hidden),
+            expect.positive_int("hidden", hidden),
             kernel_init=nnx.initializers.he_normal(),
             rngs=rngs,
         )
@@ -216,7 +216,7 @@ class Encoder(nnx.Module):
     def __init__(self, width: int, heads: int, blocks: int, hidden: int, *, rngs: nnx.Rngs):
         self.blocks = nnx.List(
             EncoderBlock(width, heads, hidden, rngs=rngs)
-            for _ in range(validation.positive_int("blocks", blocks))
+            for _ in range(expect.positive_int("blocks", blocks))
         )
         self.norm = nnx.LayerNorm(width, rngs=rngs)
 
@@ -258,13 +258,13 @@ class Placed(nnx.Module):
                 f"vocabulary, features: expected one of them, got {vocabulary!r} and {features!r}"
             )
         self.longest, self.width = (
-            validation.positive_int(name, size) for name, size in (("longest", longest), ("width", width))
+            expect.positive_int(name, size) for name, size in (("longest", longest), ("width", width))
         )
         self.positions = positions
         if vocabulary is not None:
-            self.tokens = nnx.Embed(validation.positive_int("vocabulary", vocabulary), width, rngs=rngs)
+            self.tokens = nnx.Embed(expect.positive_int("vocabulary", vocabulary), width, rngs=rngs)
         else:
-            self.vectors = Dense(validation.positive_int("features", features), width, rngs=rngs)
+            self.vectors = Dense(expect.positive_int("features", features), width, rngs=rngs)
 
     def __call__(self, elements: Array, first: int | Int[Array, ""] = 0) -> Float[Array, "batch time width"]:
         """Vectors of (batch, time) tokens, or of (batch, time, features); `first` is the first one's position.
@@ -280,7 +280,7 @@ class Placed(nnx.Module):
         if is_tokens:
             x = math.sqrt(self.width) * layers.embedded(self.tokens, elements)
         else:
-            validation.trailing_shape("sequences", elements[:, 0], (self.vectors.in_features,))
+            expect.trailing_shape("sequences", elements[:, 0], (self.vectors.in_features,))
             x = self.vectors(elements)
         table = self.positions(self.longest, self.width)
         return x + jax.lax.dynamic_slice_in_dim(table, first, elements.shape[1]).astype(x.dtype)
@@ -292,7 +292,7 @@ def valid_positions(
     """The mask that hides padding: position < length. Raises for lengths outside 1 to `time`."""
     if lengths is None:
         return None
-    validation.positions("lengths", lengths, batch, time + 1, lowest=1)
+    expect.positions("lengths", lengths, batch, time + 1, lowest=1)
     return jnp.arange(time) < lengths[:, None, None]
 
 
@@ -330,7 +330,7 @@ class TransformerClassifier(nnx.Module):
             width, longest, vocabulary=vocabulary, features=features, positions=positions, rngs=rngs
         )
         self.encoder = Encoder(width, heads, blocks, hidden, rngs=rngs)
-        self.logits = Dense(width, validation.positive_int("classes", classes), rngs=rngs)
+        self.logits = Dense(width, expect.positive_int("classes", classes), rngs=rngs)
 
     def __call__(
         self, sequences: Array, lengths: Int[Array, " batch"] | None = None

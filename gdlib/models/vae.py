@@ -8,7 +8,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from gdlib import layers, validation
+from gdlib import expect, layers
 
 
 class Encoder(nnx.Module):
@@ -62,7 +62,7 @@ class VAE(nnx.Module):
             raise ValueError(f"image_shape: expected (height, width, channels), got {image_shape}")
         names = ("height", "width", "channels", "latent", "encoder_hidden", "decoder_hidden")
         for name, size in zip(names, (*image_shape, latent, encoder_hidden, decoder_hidden), strict=True):
-            validation.positive_int(name, size)
+            expect.positive_int(name, size)
         self.image_shape = tuple(image_shape)
         self.latent = latent
         pixels = math.prod(image_shape)
@@ -73,12 +73,12 @@ class VAE(nnx.Module):
         self, images: Float[Array, "batch h w c"]
     ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
         """Mean and log-variance of q(z|x), each (batch, latent)."""
-        validation.trailing_shape("images", images, self.image_shape)
+        expect.trailing_shape("images", images, self.image_shape)
         return self.encoder(images.reshape(len(images), math.prod(self.image_shape)))
 
     def decode(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch h w c"]:
         """Logits of p(x|z): a pixel is on with probability sigmoid(logit)."""
-        validation.trailing_shape("latent", latent, (self.latent,))
+        expect.trailing_shape("latent", latent, (self.latent,))
         return self.decoder(latent).reshape(len(latent), *self.image_shape)
 
     def generate(self, latent: Float[Array, "batch latent"]) -> Float[Array, "batch h w c"]:
@@ -102,7 +102,7 @@ class ConditionalVAE(nnx.Module):
     """
 
     def __init__(self, vae: VAE, classes: int, *, rngs: nnx.Rngs):
-        self.vae, self.classes = vae, validation.positive_int("classes", classes)
+        self.vae, self.classes = vae, expect.positive_int("classes", classes)
         self.encoder_classes = nnx.Embed(classes, vae.encoder.hidden.out_features, rngs=rngs)
         self.decoder_classes = nnx.Embed(classes, vae.decoder.hidden.out_features, rngs=rngs)
 
@@ -110,8 +110,8 @@ class ConditionalVAE(nnx.Module):
         self, images: Float[Array, "batch h w c"], labels: Int[Array, " batch"]
     ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
         """Mean and log-variance of q(z|x, y), each (batch, latent)."""
-        validation.trailing_shape("images", images, self.vae.image_shape)
-        validation.positions("labels", labels, len(images), self.classes)
+        expect.trailing_shape("images", images, self.vae.image_shape)
+        expect.positions("labels", labels, len(images), self.classes)
         encoder, pixels = self.vae.encoder, images.reshape(len(images), -1)
         h = nnx.relu(encoder.hidden(pixels) + layers.embedded(self.encoder_classes, labels))
         return encoder.mean(h), encoder.logvar(h)
@@ -120,8 +120,8 @@ class ConditionalVAE(nnx.Module):
         self, latent: Float[Array, "batch latent"], labels: Int[Array, " batch"]
     ) -> Float[Array, "batch h w c"]:
         """Logits of p(x|z, y): a pixel is on with probability sigmoid(logit)."""
-        validation.trailing_shape("latent", latent, (self.vae.latent,))
-        validation.positions("labels", labels, len(latent), self.classes)
+        expect.trailing_shape("latent", latent, (self.vae.latent,))
+        expect.positions("labels", labels, len(latent), self.classes)
         decoder = self.vae.decoder
         h = nnx.relu(decoder.hidden(latent) + layers.embedded(self.decoder_classes, labels))
         return decoder.logits(h).reshape(len(latent), *self.vae.image_shape)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Widget, nest_packed, packed, widget
 from gdlib.widgets.typed import SPECIAL, field, stacked_answers
 
@@ -55,7 +55,7 @@ def attention(
     Raises ValueError where shapes do not fit, for an empty or too long sample, and for NaN.
     """
     heads, longest, steps = (
-        validation.positive_int(name, size)
+        expect.positive_int(name, size)
         for name, size in (("heads", heads), ("longest", longest), ("steps", steps))
     )
     width = _checked_width(weights, heads, SPECIAL + len(characters), SPECIAL + len(written))
@@ -138,7 +138,7 @@ def _checked_width(weights: Mapping, heads: int, sources: int, targets: int) -> 
         if wanted.get(path) != got.get(path):
             raise ValueError(f"weights{path}: expected shape {wanted.get(path)}, got {got.get(path)}")
     for path, array in jax.tree_util.tree_leaves_with_path(weights):
-        validation.finite(f"weights{jax.tree_util.keystr(path)}", array)
+        expect.finite(f"weights{jax.tree_util.keystr(path)}", array)
     return width
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Widget, packed, widget
 
 BODY = """
@@ -51,14 +51,14 @@ def bells(
     lines = {"naive": np.asarray(naive, np.float32), "logistic": np.asarray(logistic, np.float32)}
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
-    validation.positions("labels", labels, len(points), 2)
+    expect.positions("labels", labels, len(points), 2)
     if len(np.unique(labels)) != 2:
         raise ValueError(f"labels: expected both 0 and 1, got only {labels[0]}")
     for name, line in lines.items():
         if line.shape != (3,):
             raise ValueError(f"{name}: expected (w₁, w₂, b), got shape {line.shape}")
     for name, array in {"points": points, **lines}.items():
-        validation.finite(name, array)
+        expect.finite(name, array)
     if not ridge > 0 or not floor >= 0:
         raise ValueError(
             f"ridge, floor: expected a ridge above 0 and a floor of at least 0, got {ridge} and {floor}"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 
 
 class Layer(NamedTuple):
@@ -42,8 +42,8 @@ def quantize(kernel: ArrayLike, bias: ArrayLike) -> Layer:
         raise ValueError(
             f"kernel: expected (inputs, outputs) and a bias (outputs,), got {kernel.shape} and {bias.shape}"
         )
-    validation.finite("kernel", kernel)
-    validation.finite("bias", bias)
+    expect.finite("kernel", kernel)
+    expect.finite("bias", bias)
     largest = np.abs(kernel).max(axis=0)
     smallest = (
         127 * np.finfo(np.float32).tiny

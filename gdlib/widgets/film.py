@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.image import imsave
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Widget, widget
 
 BODY = """
@@ -30,7 +30,7 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
 
     Raises ValueError where shapes or values are not as above.
     """
-    columns = validation.positive_int("columns", columns)
+    columns = expect.positive_int("columns", columns)
     shapes = {name: np.shape(images) for name, images in frames.items()}
     shape = next(iter(shapes.values()), ())
     if (
@@ -45,7 +45,7 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
     pictures = []
     for name, images in frames.items():
         images = np.asarray(images)
-        validation.within(f"frames[{name!r}]", images, 0, 1)
+        expect.within(f"frames[{name!r}]", images, 0, 1)
         sheet = images.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
         file = io.BytesIO()
         imsave(file, sheet.reshape(-1, columns * width), cmap="gray_r", vmin=0, vmax=1, format="png")

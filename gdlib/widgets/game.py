@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Widget, packed, widget
 
 BODY = """
@@ -86,9 +86,9 @@ def _packed(frame: Frame, extent: float) -> dict[str, Any]:
         raise ValueError(f"surface: expected shape (g, g), got {surface.shape}")
     if field.ndim != 3 or field.shape[0] != field.shape[1] or field.shape[2] != 2 or len(field) < 2:
         raise ValueError(f"field: expected shape (k, k, 2), got {field.shape}")
-    validation.within("surface", surface, 0, 1)
-    validation.finite("samples", samples)
-    validation.finite("field", field)
+    expect.within("surface", surface, 0, 1)
+    expect.finite("samples", samples)
+    expect.finite("field", field)
     largest = float(np.abs(field).max()) or 1.0
     inside = np.clip(samples / extent, -1, 1)
     return {

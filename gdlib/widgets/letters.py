@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Layer, Widget, layer_packed, layers_packed, packed, widget
 from gdlib.widgets.typed import SPECIAL, field, stacked_answers
 
@@ -52,13 +52,13 @@ def letters(
     Raises ValueError where shapes do not fit, for an empty or too long sample, and for NaN.
     """
     embedding = np.asarray(embedding, np.float32)
-    longest = validation.positive_int("longest", longest)
+    longest = expect.positive_int("longest", longest)
     if embedding.ndim != 2 or len(embedding) != SPECIAL + len(characters):
         raise ValueError(
             f"embedding: expected a row for each of {SPECIAL} special tokens and {len(characters)} characters, got "
             f"shape {embedding.shape}"
         )
-    validation.finite("embedding", embedding)
+    expect.finite("embedding", embedding)
     hidden = recurrent.integers.shape[0]
     for name, layer, rows in (("inputs", inputs, embedding.shape[1]), ("recurrent", recurrent, hidden)):
         if layer.integers.shape != (rows, 3 * hidden):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Layer, Widget, layers_packed, packed, widget
 
 # matplotlib's "tab10", as in plot.latent_map: a class has one colour throughout a chapter.
@@ -71,8 +71,8 @@ def latent_plane(
             f"probe: expected codes (k, 2) and images (k, {height * width}), got {codes.shape} and {images.shape}"
         )
     for name, array in {"points": points, "probe codes": codes, "probe images": images}.items():
-        validation.finite(name, array)
-    validation.positions("labels", labels, len(points), len(classes))
+        expect.finite(name, array)
+    expect.positions("labels", labels, len(points), len(classes))
     payload = {
         "layers": layers_packed(list(layers)),
         "points": packed(points),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 from gdlib.widgets.embed import Layer, Widget, layer_packed, layers_packed, packed, widget
 
 WINDOW, POOL = 3, 2  # as in models.cnn
@@ -73,8 +73,8 @@ def sketch(
         )
     if probabilities.shape != (k, len(classes)):
         raise ValueError(f"probabilities: expected shape {(k, len(classes))}, got {probabilities.shape}")
-    validation.within("samples", samples, 0, 1)
-    validation.within("probabilities", probabilities, 0, 1)
+    expect.within("samples", samples, 0, 1)
+    expect.within("probabilities", probabilities, 0, 1)
     payload = {
         "convolutions": [layer_packed(layer) for layer in convolutions],
         "dense": layers_packed(list(dense), name="dense"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gdlib import validation
+from gdlib import expect
 
 SPECIAL = 4  # padding, start, end and unknown come before the characters, as in tokens
 
@@ -51,6 +51,6 @@ def stacked_answers(
             raise ValueError(
                 f"probabilities: expected shape ({count}, {outputs}) for {text!r}, got {answer.shape}"
             )
-        validation.within("probabilities", answer, 0, 1)
+        expect.within("probabilities", answer, 0, 1)
         stacked.append(answer)
     return np.concatenate(stacked)

@@ -9,9 +9,9 @@ import gdlib
 from gdlib import show
 
 FOLDER = Path(gdlib.__file__).parent
-# What each module may import of gdlib, beside `validation`.
+# What each module may import of gdlib, beside `expect`.
 ALLOWED = {
-    "validation": set(),
+    "expect": set(),
     "distributions": set(),
     "history": set(),
     "checks": set(),
@@ -51,7 +51,7 @@ FILES = [path for path in FOLDER.rglob("*.py") if path != FOLDER / "__init__.py"
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_imports_point_one_way(path):
     name = path.relative_to(FOLDER).with_suffix("").parts[0]
-    assert set(imports(path)) <= ALLOWED[name] | {"validation"}
+    assert set(imports(path)) <= ALLOWED[name] | {"expect"}
 
 
 def test_every_public_thing_has_a_docstring():
