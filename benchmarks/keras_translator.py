@@ -33,27 +33,27 @@ def product(outputs: int) -> layers.Layer:
 class SelfAttention(layers.Layer):
     def __init__(self):
         super().__init__()
-        self.all, self.mixed = product(3 * work.WIDTH), product(work.WIDTH)
+        self.all, self.out = product(3 * work.WIDTH), product(work.WIDTH)
 
     def project(self, x):
         """Queries, keys and values."""
         return [by_head(part) for part in tf.split(self.all(x), 3, axis=-1)]
 
     def call(self, x, mask):
-        return self.mixed(attend(*self.project(x), mask))
+        return self.out(attend(*self.project(x), mask))
 
 
 class CrossAttention(layers.Layer):
     def __init__(self):
         super().__init__()
-        self.queries, self.looked_at = product(work.WIDTH), product(2 * work.WIDTH)
-        self.mixed = product(work.WIDTH)
+        self.query, self.key_value = product(work.WIDTH), product(2 * work.WIDTH)
+        self.out = product(work.WIDTH)
 
     def keys_values(self, source):
-        return [by_head(part) for part in tf.split(self.looked_at(source), 2, axis=-1)]
+        return [by_head(part) for part in tf.split(self.key_value(source), 2, axis=-1)]
 
     def call(self, x, keys, values, mask):
-        return self.mixed(attend(by_head(self.queries(x)), keys, values, mask))
+        return self.out(attend(by_head(self.query(x)), keys, values, mask))
 
 
 def norm() -> layers.Layer:
@@ -80,27 +80,27 @@ class EncoderBlock(layers.Layer):
 class DecoderBlock(layers.Layer):
     def __init__(self):
         super().__init__()
-        self.before_own, self.own = norm(), SelfAttention()
-        self.before_cross, self.cross = norm(), CrossAttention()
+        self.before_self_attention, self.self_attention = norm(), SelfAttention()
+        self.before_cross_attention, self.cross_attention = norm(), CrossAttention()
         self.feed_forward = feed_forward()
 
     def rest(self, x, source, mask):
-        x = x + self.cross(self.before_cross(x), *source, mask)
+        x = x + self.cross_attention(self.before_cross_attention(x), *source, mask)
         return x + self.feed_forward(x)
 
     def call(self, x, causal, source, mask):
-        x = x + self.own(self.before_own(x), causal)
+        x = x + self.self_attention(self.before_self_attention(x), causal)
         return self.rest(x, source, mask)
 
     def next(self, x, cache, source, mask):
         """The same for one token: (x, the cache with its key and value). A cache is [keys, values] so far."""
-        queries, *new = self.own.project(self.before_own(x))
+        queries, *new = self.self_attention.project(self.before_self_attention(x))
         cache = [tf.concat(parts, axis=2) for parts in zip(cache, new, strict=True)] if cache else new
-        x = x + self.own.mixed(attend(queries, *cache))
+        x = x + self.self_attention.out(attend(queries, *cache))
         return self.rest(x, source, mask), cache
 
 
-class Placed(layers.Layer):
+class PositionalEmbedding(layers.Layer):
     def __init__(self, vocabulary: int):
         super().__init__()
         self.tokens = layers.Embedding(vocabulary, work.WIDTH)
@@ -115,7 +115,7 @@ class Translator(keras.Model):
 
     def __init__(self, source_tokens: int):
         super().__init__()
-        self.sources, self.targets = Placed(source_tokens), Placed(work.ISO_TOKENS)
+        self.sources, self.targets = PositionalEmbedding(source_tokens), PositionalEmbedding(work.ISO_TOKENS)
         self.encoder = [EncoderBlock() for _ in range(work.BLOCKS)]
         self.decoder = [DecoderBlock() for _ in range(work.BLOCKS)]
         self.encoder_norm, self.decoder_norm = norm(), norm()
@@ -128,7 +128,7 @@ class Translator(keras.Model):
         for block in self.encoder:
             x = block(x, mask)
         x = self.encoder_norm(x)
-        return [block.cross.keys_values(x) for block in self.decoder], mask
+        return [block.cross_attention.keys_values(x) for block in self.decoder], mask
 
     def call(self, batch):
         sources, lengths, targets = batch

@@ -21,11 +21,11 @@ class Attention(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.mixed = nn.Linear(work.WIDTH, work.WIDTH, bias=False)
+        self.out = nn.Linear(work.WIDTH, work.WIDTH, bias=False)
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, **mask) -> Tensor:
         found = F.scaled_dot_product_attention(queries, keys, values, **mask)
-        return self.mixed(found.transpose(1, 2).flatten(-2))
+        return self.out(found.transpose(1, 2).flatten(-2))
 
 
 class SelfAttention(Attention):
@@ -44,14 +44,14 @@ class SelfAttention(Attention):
 class CrossAttention(Attention):
     def __init__(self):
         super().__init__()
-        self.queries = nn.Linear(work.WIDTH, work.WIDTH, bias=False)
-        self.looked_at = nn.Linear(work.WIDTH, 2 * work.WIDTH, bias=False)
+        self.query = nn.Linear(work.WIDTH, work.WIDTH, bias=False)
+        self.key_value = nn.Linear(work.WIDTH, 2 * work.WIDTH, bias=False)
 
     def keys_values(self, source: Tensor) -> list[Tensor]:
-        return [by_head(part) for part in self.looked_at(source).chunk(2, dim=-1)]
+        return [by_head(part) for part in self.key_value(source).chunk(2, dim=-1)]
 
     def forward(self, x: Tensor, keys_values: list[Tensor], mask: Tensor) -> Tensor:
-        return self.attend(by_head(self.queries(x)), *keys_values, attn_mask=mask)
+        return self.attend(by_head(self.query(x)), *keys_values, attn_mask=mask)
 
 
 def norm() -> nn.Module:
@@ -78,27 +78,27 @@ class EncoderBlock(nn.Module):
 class DecoderBlock(nn.Module):
     def __init__(self):
         super().__init__()
-        self.before_own, self.own = norm(), SelfAttention()
-        self.before_cross, self.cross = norm(), CrossAttention()
+        self.before_self_attention, self.self_attention = norm(), SelfAttention()
+        self.before_cross_attention, self.cross_attention = norm(), CrossAttention()
         self.feed_forward = feed_forward()
 
     def rest(self, x: Tensor, source: list[Tensor], mask: Tensor) -> Tensor:
-        x = x + self.cross(self.before_cross(x), source, mask)
+        x = x + self.cross_attention(self.before_cross_attention(x), source, mask)
         return x + self.feed_forward(x)
 
     def forward(self, x: Tensor, source: list[Tensor], mask: Tensor) -> Tensor:
-        x = x + self.own(self.before_own(x), is_causal=True)
+        x = x + self.self_attention(self.before_self_attention(x), is_causal=True)
         return self.rest(x, source, mask)
 
     def next(self, x: Tensor, cache: Tensor, position: int, source: list[Tensor], mask: Tensor) -> Tensor:
         """The same for one token; its key and value are written into the cache, (2, batch, heads, time, …)."""
-        queries, keys, values = self.own.project(self.before_own(x))
+        queries, keys, values = self.self_attention.project(self.before_self_attention(x))
         cache[0, :, :, position], cache[1, :, :, position] = keys[:, :, 0], values[:, :, 0]
-        x = x + self.own.attend(queries, *cache[:, :, :, : position + 1])
+        x = x + self.self_attention.attend(queries, *cache[:, :, :, : position + 1])
         return self.rest(x, source, mask)
 
 
-class Placed(nn.Module):
+class PositionalEmbedding(nn.Module):
     def __init__(self, vocabulary: int):
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, work.WIDTH)
@@ -111,7 +111,7 @@ class Placed(nn.Module):
 class Translator(nn.Module):
     def __init__(self, source_tokens: int):
         super().__init__()
-        self.sources, self.targets = Placed(source_tokens), Placed(work.ISO_TOKENS)
+        self.sources, self.targets = PositionalEmbedding(source_tokens), PositionalEmbedding(work.ISO_TOKENS)
         self.encoder = nn.ModuleList(EncoderBlock() for _ in range(work.BLOCKS))
         self.decoder = nn.ModuleList(DecoderBlock() for _ in range(work.BLOCKS))
         self.encoder_norm, self.decoder_norm = norm(), norm()
@@ -127,7 +127,7 @@ class Translator(nn.Module):
         for block in self.encoder:
             x = block(x, mask)
         x = self.encoder_norm(x)
-        return [block.cross.keys_values(x) for block in self.decoder], mask
+        return [block.cross_attention.keys_values(x) for block in self.decoder], mask
 
     def forward(self, sources: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
         read, mask = self.read(sources, lengths)

@@ -11,8 +11,10 @@ import optax
 import work
 from flax import nnx
 
-from gdlib import chunk, datasets, decoding, objectives, tokens, train
+from gdlib import decoding, objectives, train
+from gdlib.data import DIGITS, Dataset, tokens
 from gdlib.models import cnn, gan, rnn, transformer, vae
+from gdlib.train import chunk
 
 SHAPE = (work.HEIGHT, work.HEIGHT, 1)
 
@@ -97,8 +99,8 @@ def cnn_task(digits: work.Digits) -> Task:
         )
         return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
 
-    training = datasets.Dataset(digits.images[..., None], digits.labels, datasets.DIGITS)
-    held_out = datasets.Dataset(digits.held_out_images[..., None], digits.held_out_labels, datasets.DIGITS)
+    training = Dataset(digits.images[..., None], digits.labels, DIGITS)
+    held_out = Dataset(digits.held_out_images[..., None], digits.held_out_labels, DIGITS)
     return Task(create, train.gradient_step(classification), training, accuracy, held_out)
 
 
@@ -111,8 +113,8 @@ def lstm_task(digits: work.Digits) -> Task:
         model = rnn.SequenceClassifier(cell, work.CLASSES, dense=work.LSTM_HIDDEN, rngs=rngs)
         return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
 
-    training = datasets.Dataset(digits.images, digits.labels, datasets.DIGITS)
-    held_out = datasets.Dataset(digits.held_out_images, digits.held_out_labels, datasets.DIGITS)
+    training = Dataset(digits.images, digits.labels, DIGITS)
+    held_out = Dataset(digits.held_out_images, digits.held_out_labels, DIGITS)
     return Task(create, train.gradient_step(classification), training, accuracy, held_out)
 
 

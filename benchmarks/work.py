@@ -108,18 +108,18 @@ def save_data(folder: Path) -> None:
 
 
 def digits() -> Digits:
-    from gdlib import datasets
+    from gdlib.data import mnist_5000
 
-    training, test = datasets.mnist_5000()
+    training, test = mnist_5000()
     return Digits(
         training.inputs[:EXAMPLES, ..., 0], training.labels[:EXAMPLES], test.inputs[..., 0], test.labels
     )
 
 
 def dates() -> Dates:
-    from gdlib import texts, tokens
+    from gdlib.data import tokens, written_dates
 
-    training, test = texts.dates()
+    training, test = written_dates()
     source, target = tokens.Vocabulary(training.texts), tokens.Vocabulary(training.iso)
     rows = []
     for side, count in ((training, EXAMPLES), (test, TEXTS)):

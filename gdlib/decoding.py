@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, ArrayLike, Int, Key, PyTree
 
-from gdlib import expect, tokens
+from gdlib import expect
+from gdlib.data import tokens
 
 
 def decode(

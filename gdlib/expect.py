@@ -10,12 +10,17 @@ import numpy as np
 from jaxtyping import PyTree
 
 
-def positive_int(name: str, value: Any) -> int:
-    """`value` as an int ≥ 1. Raises TypeError or ValueError."""
+def integer(name: str, value: Any) -> int:
+    """`value` as an int. Raises TypeError."""
     try:
-        number = operator.index(value)
+        return operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+
+
+def positive_int(name: str, value: Any) -> int:
+    """`value` as an int ≥ 1. Raises TypeError or ValueError."""
+    number = integer(name, value)
     if isinstance(value, bool) or number < 1:
         raise ValueError(f"{name}: expected an integer of at least 1, got {value!r}")
     return number
@@ -28,6 +33,12 @@ def random_key(name: str, value: Any) -> jax.Array:
     if value.ndim > 1 or value.size == 0:
         raise ValueError(f"{name}: expected one key or a vector of keys, got shape {value.shape}")
     return value
+
+
+def numbers(name: str, array: Any) -> None:
+    """Raise TypeError for an array of anything else."""
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.bool_, jnp.number)):
+        raise TypeError(f"{name}: expected numbers, got {describe(array)}")
 
 
 def finite(name: str, array: Any) -> None:
@@ -91,8 +102,7 @@ def examples(name: str, data: PyTree) -> int:
 
 def _on_the_device(name: str, array: Any) -> np.ndarray:
     """`array` in the type that it has once it is on the device."""
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.bool_, jnp.number)):
-        raise TypeError(f"{name}: expected numbers, got {describe(array)}")
+    numbers(name, array)
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)
     array = np.asarray(array)
     with np.errstate(over="ignore"):

@@ -6,7 +6,9 @@ import math
 from flax import nnx
 from jaxtyping import Array, Float
 
-from gdlib import expect, layers
+from gdlib import expect
+from gdlib.kernels.convolution import convolution
+from gdlib.kernels.pooling import max_pool
 
 WINDOW, POOL = 3, 2
 
@@ -53,7 +55,7 @@ class CNN(nnx.Module):
                 (WINDOW, WINDOW),
                 padding="VALID",
                 kernel_init=nnx.initializers.he_normal(),
-                conv_general_dilated=layers.convolution,
+                conv_general_dilated=convolution,
                 rngs=rngs,
             )
             for inputs, outputs in itertools.pairwise((image_shape[2], *channels))
@@ -67,24 +69,24 @@ class CNN(nnx.Module):
     def feature_shapes(self) -> list[tuple[int, int, int]]:
         """(height, width, channels) after each pooling. Raises ValueError where nothing is left of an image."""
         shapes, (height, width, _) = [], self.image_shape
-        for convolution in self.convolutions:
+        for layer in self.convolutions:
             height, width = ((size - WINDOW + 1) // POOL for size in (height, width))
             if min(height, width) < 1:
                 raise ValueError(
                     f"image_shape: expected images large enough for {len(self.convolutions)} convolutions, "
                     f"got {self.image_shape}"
                 )
-            shapes.append((height, width, convolution.out_features))
+            shapes.append((height, width, layer.out_features))
         return shapes
 
     def feature_maps(self, images: Float[Array, "batch h w c"]) -> list[Float[Array, "batch _ _ _"]]:
         """What each convolution gives, after ReLU and pooling."""
         expect.trailing_shape("images", images, self.image_shape)
         maps, h = [], images
-        for convolution, (height, width, _) in zip(self.convolutions, self.feature_shapes(), strict=True):
+        for layer, (height, width, _) in zip(self.convolutions, self.feature_shapes(), strict=True):
             # Pooling ignores an odd last row and column: nothing is computed for them.
             seen = h[:, : POOL * height + WINDOW - 1, : POOL * width + WINDOW - 1]
-            h = layers.max_pool(nnx.relu(convolution(seen)), (POOL, POOL))
+            h = max_pool(nnx.relu(layer(seen)), (POOL, POOL))
             maps.append(h)
         return maps
 
@@ -126,7 +128,7 @@ class SequenceCNN(nnx.Module):
                 (window,),
                 strides=2,
                 padding=1,
-                conv_general_dilated=layers.convolution,
+                conv_general_dilated=convolution,
                 rngs=rngs,
             )
             for inputs, window in ((1, 5), (channels, 3), (channels, 3))
@@ -138,6 +140,6 @@ class SequenceCNN(nnx.Module):
     def __call__(self, sequences: Float[Array, "batch length"]) -> Float[Array, "batch classes"]:
         expect.trailing_shape("sequences", sequences, (self.length,))
         h = sequences[..., None]
-        for convolution in self.convolutions:
-            h = nnx.relu(convolution(h))
+        for layer in self.convolutions:
+            h = nnx.relu(layer(h))
         return self.logits(h.reshape(len(h), -1))

@@ -10,6 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from gdlib import expect, layers
+from gdlib.kernels.convolution import convolution
 
 
 def _dense(sizes: Sequence[int], rngs: nnx.Rngs) -> list[nnx.Linear]:
@@ -86,9 +87,7 @@ class Discriminator(nnx.Module):
 
 
 def _convolution(inputs: int, outputs: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
-    return nnx.Conv(
-        inputs, outputs, (3, 3), strides=stride, conv_general_dilated=layers.convolution, rngs=rngs
-    )
+    return nnx.Conv(inputs, outputs, (3, 3), strides=stride, conv_general_dilated=convolution, rngs=rngs)
 
 
 def _quarter(sample_shape: tuple[int, ...]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ A cell's step has two products, one of the input and one of the state, for all o
 combines them, unit by unit. Its carry is a tuple whose last member is the state h, the only one that others see.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import ClassVar
 
 import jax
@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from gdlib import expect, layers
+from gdlib.kernels.recurrence import with_gradient_by_hand
 
 Carry = tuple[Array, ...]
 
@@ -140,93 +141,56 @@ def unroll(
     where lengths have no values yet, a length of 0 leaves the carry as it began, and one beyond `time` counts as
     `time`. Its gradient is written by hand, so that reverse mode alone differentiates it.
     """
-    if sequences.ndim != 3 or sequences.shape[-1] != cell.features or not sequences.shape[1]:
-        raise ValueError(
-            f"sequences: expected shape (batch, time, {cell.features}) with at least one step, got {sequences.shape}"
-        )
-    batch, time, _ = sequences.shape
-    valid = None if lengths is None else _valid(lengths, batch, time)
-    carry = cell.start(batch) if carry is None else carry
-    # All steps' products of the input at once; time leads, as the scan wants it.
-    driven = cell.inputs(sequences.swapaxes(0, 1))
-    kernel = cell.recurrent.kernel[...]
-    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(kernel.shape[1], kernel.dtype)
-    states, carry = _through_time(cell.advance, *_of_one_type(driven, kernel, bias, carry), valid)
+    sequences, valid = _time_first(cell, sequences, lengths)
+    carry = cell.start(sequences.shape[1]) if carry is None else carry
+    driven = cell.inputs(sequences)  # W x + b of all steps at once
+    states, carry = recur(cell.advance, *_recurrent(cell, driven, carry), valid)
     return states.swapaxes(0, 1), carry
 
 
-def _valid(lengths: Array, batch: int, time: int) -> Bool[Array, "time batch"]:
-    expect.positions("lengths", lengths, batch, time + 1, lowest=1)
-    return jnp.arange(time)[:, None] < lengths
+@with_gradient_by_hand
+def recur(
+    advance: Callable,
+    driven: Float[Array, "time batch gates"],
+    kernel: Float[Array, "hidden gates"],
+    bias: Float[Array, " gates"],
+    carry: Carry,
+    valid: Bool[Array, "time batch"] | None,
+) -> tuple[Float[Array, "time batch hidden"], Carry]:
+    """(states, last carry): carry ← advance(carry, driven, U h + bias), but where a step is not valid it stays."""
 
-
-def _of_one_type(*arrays):
-    """Arrays, and tuples of them, in the type that holds them all: what a scan carries keeps its type."""
-    dtype = jnp.result_type(*jax.tree.leaves(arrays))
-    return jax.tree.map(lambda array: array.astype(dtype), arrays)
-
-
-# Autodiff alone would add up the recurrent kernel's gradient step by step: here all steps make one product.
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _through_time(advance, driven, kernel, bias, carry, valid):
-    def step(carry, now):
+    def step(carry: Carry, now: tuple) -> tuple[Carry, Array]:
         driven, valid = now
-        new = _masked(advance, valid)(carry, driven, carry[-1] @ kernel + bias)
+        new = advance(carry, driven, carry[-1] @ kernel + bias)
+        if valid is not None:
+            new = jax.tree.map(lambda a, b: jnp.where(valid[:, None], a, b), new, carry)
         return new, new[-1]
 
     carry, states = jax.lax.scan(step, carry, (driven, valid))
     return states, carry
 
 
-def _masked(advance, valid):
-    """`advance`, but where a step is not valid the carry stands still."""
-
-    def stepped(carry, driven, recurrent):
-        new = advance(carry, driven, recurrent)
-        if valid is None:
-            return new
-        return jax.tree.map(lambda a, b: jnp.where(valid[:, None], a, b), new, carry)
-
-    return stepped
-
-
-def _sparing(advance):
-    """`advance`, but backpropagation keeps no more of it than the squashed values: the rest follows from them."""
-
-    def squashed(operation, *_, **__):
-        return operation.name in ("tanh", "logistic")
-
-    return jax.checkpoint(advance, policy=squashed, prevent_cse=False)
+def _time_first(cell: Cell, sequences: Array, lengths: Array | None) -> tuple[Array, Array | None]:
+    """Sequences as a scan wants them, (time, batch, features), and which steps are valid; zeros where none is."""
+    if sequences.ndim != 3 or sequences.shape[-1] != cell.features or not sequences.shape[1]:
+        raise ValueError(
+            f"sequences: expected shape (batch, time, {cell.features}) with at least one step, got {sequences.shape}"
+        )
+    batch, time, _ = sequences.shape
+    if lengths is None:
+        return sequences.swapaxes(0, 1), None
+    expect.positions("lengths", lengths, batch, time + 1, lowest=1)
+    valid = jnp.arange(time)[:, None] < lengths
+    return jnp.where(valid[..., None], sequences.swapaxes(0, 1), 0), valid
 
 
-def _through_time_forward(advance, driven, kernel, bias, carry, valid):
-    def step(carry, now):
-        driven, valid = now
-        new, backward = jax.vjp(_masked(_sparing(advance), valid), carry, driven, carry[-1] @ kernel + bias)
-        return new, (new[-1], carry[-1], backward)
-
-    carry, (states, before, backward) = jax.lax.scan(step, carry, (driven, valid))
-    return (states, carry), (kernel, before, backward)
-
-
-def _through_time_backward(advance, saved, cotangents):
-    """Backpropagation through time: `slope` is the loss's gradient in the carry, one step earlier each time."""
-    kernel, before, backward = saved
-    from_states, from_carry = cotangents
-
-    def step(slope, now):
-        from_state, backward = now
-        *memories, h = slope
-        slope, driven, recurrent = backward((*memories, h + from_state))
-        *memories, h = slope
-        return (*memories, h + recurrent @ kernel.T), (driven, recurrent)
-
-    slope, (driven, recurrent) = jax.lax.scan(step, from_carry, (from_states, backward), reverse=True)
-    kernel = jnp.einsum("tbh,tbg->hg", before, recurrent)
-    return driven, kernel, recurrent.sum(axis=(0, 1)), slope, None
-
-
-_through_time.defvjp(_through_time_forward, _through_time_backward)
+def _recurrent(cell: Cell, driven: Array, carry: Carry) -> tuple[Array, Array, Array, Carry]:
+    """What a recurrence takes, in the type that holds it all: what a scan carries keeps its type."""
+    kernel = cell.recurrent.kernel[...]
+    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(kernel.shape[1], kernel.dtype)
+    arrays = driven, kernel, bias, carry
+    dtype = jnp.result_type(*jax.tree.leaves(arrays))
+    return jax.tree.map(lambda array: array.astype(dtype), arrays)
 
 
 class SequenceClassifier(nnx.Module):

@@ -6,7 +6,7 @@ look at which. Beside its outputs, attention returns its weights; who does not u
 
 import math
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,8 +15,10 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from gdlib import expect, layers
+from gdlib.kernels.attention import with_gradient_by_hand
+from gdlib.kernels.products import rows_product
 
-Dense = partial(nnx.Linear, dot_general=layers.rows_product)
+Dense = partial(nnx.Linear, dot_general=rows_product)
 # What others see of positions: their keys and their values, (batch, heads, from, width / heads) each.
 KeysValues = tuple[Float[Array, "batch heads from d"], Float[Array, "batch heads from d"]]
 
@@ -30,62 +32,7 @@ def sinusoids(length: int, width: int) -> Float[Array, "length width"]:
     return jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1).reshape(length, -1)[:, :width]
 
 
-def _attend_backward(saved, slopes):
-    """The gradient of softmax(Q Kᵀ) V in Q, K and V, from its slopes in the means and in the weights."""
-    queries, keys, values, weights = saved
-    from_means, from_weights = slopes
-    in_weights = from_weights + from_means @ values.swapaxes(-1, -2)
-    in_scores = weights * (in_weights - jnp.sum(weights * in_weights, axis=-1, keepdims=True))
-    in_keys, in_values = (
-        _transposed_product(large, small) for large, small in ((in_scores, queries), (weights, from_means))
-    )
-    gradients = zip((in_scores @ keys, in_keys, in_values), (queries, keys, values), strict=True)
-    return *(gradient.astype(factor.dtype) for gradient, factor in gradients), None
-
-
-@partial(jax.jit, inline=True)
-def _transposed_product(
-    large: Float[Array, "*batch to from"], small: Float[Array, "*batch to d"]
-) -> Float[Array, "*batch from d"]:
-    return jax.lax.platform_dependent(large, small, cpu=_small_transposed, default=_large_transposed)
-
-
-def _large_transposed(large, small):
-    return large.swapaxes(-1, -2) @ small
-
-
-def _small_transposed(large, small):
-    """(smallᵀ @ large)ᵀ: XLA's product on the CPU is several times slower where the large factor is transposed."""
-    return _laid_out(_laid_out(small) @ large)
-
-
-def _laid_out(matrices: Array) -> Array:
-    """Transposed, once: between barriers, or XLA would make it part of the products before and after."""
-    return jax.lax.optimization_barrier(jax.lax.optimization_barrier(matrices).swapaxes(-1, -2))
-
-
-def _gradient_by_hand(formula):
-    """`formula`, an attention, with `_attend_backward` for its gradient: less time and memory than autodiff's."""
-
-    @jax.custom_vjp
-    def scaled(queries, keys, values, mask):
-        return formula(queries, keys, values, mask, scale=1.0)
-
-    def forward(queries, keys, values, mask):
-        means, weights = scaled(queries, keys, values, mask)
-        return (means, weights), (queries, keys, values, weights)
-
-    scaled.defvjp(forward, _attend_backward)
-
-    @wraps(formula)
-    def attention(queries, keys, values, mask=None, *, scale=None):
-        scale = queries.shape[-1] ** -0.5 if scale is None else scale
-        return scaled(scale * queries, keys, values, mask)
-
-    return attention
-
-
-@_gradient_by_hand
+@with_gradient_by_hand
 def attend(
     queries: Float[Array, "*batch to d"],
     keys: Float[Array, "*batch from d"],
@@ -130,13 +77,13 @@ class Attention(nnx.Module):
         if width % heads:
             raise ValueError(f"heads: expected a divisor of the width {width}, got {heads}")
         self.scale = (width // heads) ** -0.5
-        self.queries = Dense(width, width, use_bias=False, rngs=rngs)
-        self.looked_at = Dense(width, 2 * width, use_bias=False, rngs=rngs)
-        self.mixed = Dense(width, width, use_bias=False, rngs=rngs)
+        self.query = Dense(width, width, use_bias=False, rngs=rngs)
+        self.key_value = Dense(width, 2 * width, use_bias=False, rngs=rngs)
+        self.out = Dense(width, width, use_bias=False, rngs=rngs)
 
     def keys_values(self, x: Float[Array, "batch from width"]) -> KeysValues:
         """What others see of each position."""
-        keys, values = jnp.split(self.looked_at(x), 2, axis=-1)
+        keys, values = jnp.split(self.key_value(x), 2, axis=-1)
         return self._by_head(keys), self._by_head(values)
 
     def __call__(
@@ -152,8 +99,8 @@ class Attention(nnx.Module):
         keys, values = keys_values
         if mask is not None:
             mask = _checked_mask(mask, (len(x), x.shape[1], keys.shape[2]))[:, None]
-        found, weights = attend(self._by_head(self.queries(x)), keys, values, mask, scale=self.scale)
-        return self.mixed(found.swapaxes(1, 2).reshape(x.shape)), weights
+        found, weights = attend(self._by_head(self.query(x)), keys, values, mask, scale=self.scale)
+        return self.out(found.swapaxes(1, 2).reshape(x.shape)), weights
 
     def _by_head(self, x: Array) -> Array:
         return x.reshape(*x.shape[:-1], self.heads, -1).swapaxes(1, 2)
@@ -231,7 +178,7 @@ class Encoder(nnx.Module):
         return self.norm(x), jnp.stack(weights)
 
 
-class Placed(nnx.Module):
+class PositionalEmbedding(nnx.Module):
     """Each element's vector plus its position's.
 
     Args:
@@ -286,7 +233,7 @@ class Placed(nnx.Module):
         return x + jax.lax.dynamic_slice_in_dim(table, first, elements.shape[1]).astype(x.dtype)
 
 
-def valid_positions(
+def padding_mask(
     lengths: Int[Array, " batch"] | None, batch: int, time: int
 ) -> Bool[Array, "batch 1 time"] | None:
     """The mask that hides padding: position < length. Raises for lengths outside 1 to `time`."""
@@ -306,8 +253,8 @@ class TransformerClassifier(nnx.Module):
 
     Args:
       classes: how many.
-      vocabulary, features: give one of them, as in `Placed`.
-      longest, positions: as in `Placed`.
+      vocabulary, features: give one of them, as in `PositionalEmbedding`.
+      longest, positions: as in `PositionalEmbedding`.
       width, heads, blocks, hidden: as in `Encoder`.
       rngs: the source of the initial weights.
     """
@@ -326,7 +273,7 @@ class TransformerClassifier(nnx.Module):
         positions: Callable[[int, int], Array] = sinusoids,
         rngs: nnx.Rngs,
     ):
-        self.placed = Placed(
+        self.embedding = PositionalEmbedding(
             width, longest, vocabulary=vocabulary, features=features, positions=positions, rngs=rngs
         )
         self.encoder = Encoder(width, heads, blocks, hidden, rngs=rngs)
@@ -340,8 +287,8 @@ class TransformerClassifier(nnx.Module):
         Raises ValueError for lengths outside 1 to time. Under jit, where they have no values yet, a sequence of
         length 0 gets the logits of a mean of 0.
         """
-        mask = valid_positions(lengths, *sequences.shape[:2])
-        x, _ = self.encoder(self.placed(sequences), mask)
+        mask = padding_mask(lengths, *sequences.shape[:2])
+        x, _ = self.encoder(self.embedding(sequences), mask)
         if mask is None:
             return self.logits(x.mean(axis=1))
         valid = mask[:, 0, :, None]
@@ -363,40 +310,40 @@ class DecoderBlock(nnx.Module):
     """Looks at the target so far, then at the source, then works on each position; each time x ← x + f(norm(x))."""
 
     def __init__(self, width: int, heads: int, hidden: int, *, rngs: nnx.Rngs):
-        self.own, self.cross = (Attention(width, heads, rngs=rngs) for _ in range(2))
+        self.self_attention, self.cross_attention = (Attention(width, heads, rngs=rngs) for _ in range(2))
         self.feed_forward = FeedForward(width, hidden, rngs=rngs)
-        self.before_own, self.before_cross, self.before_feed_forward = (
+        self.before_self_attention, self.before_cross_attention, self.before_feed_forward = (
             nnx.LayerNorm(width, rngs=rngs) for _ in range(3)
         )
 
-    def seen(self, x: Float[Array, "batch time width"]) -> KeysValues:
+    def keys_values(self, x: Float[Array, "batch time width"]) -> KeysValues:
         """The keys and values of these positions, for them and those after them."""
-        return self.own.keys_values(self.before_own(x))
+        return self.self_attention.keys_values(self.before_self_attention(x))
 
     def __call__(self, x, seen, mask, source, source_mask):
-        """(x, its own attention's weights, those on the source).
+        """(x, the weights of its self-attention, those on the source).
 
         Args:
           x: (batch, to, width).
           seen, mask: keys and values of the target so far, and which of them may be looked at.
           source, source_mask: those of the source.
         """
-        found, own = self.own(self.before_own(x), seen, mask)
+        found, own_weights = self.self_attention(self.before_self_attention(x), seen, mask)
         x = x + found
-        found, cross = self.cross(self.before_cross(x), source, source_mask)
+        found, cross_weights = self.cross_attention(self.before_cross_attention(x), source, source_mask)
         x = x + found
-        return x + self.feed_forward(self.before_feed_forward(x)), own, cross
+        return x + self.feed_forward(self.before_feed_forward(x)), own_weights, cross_weights
 
 
 class Translation(NamedTuple):
     """Logits of the next tokens, (batch, time, targets), and with which weights each block and head looked.
 
-    own: (blocks, batch, heads, time, time). cross: (blocks, batch, heads, time, source time).
+    self_attention: (blocks, batch, heads, time, time). cross_attention: (blocks, batch, heads, time, source time).
     """
 
     logits: Array
-    own: Array
-    cross: Array
+    self_attention: Array
+    cross_attention: Array
 
 
 class Translator(nnx.Module):
@@ -406,7 +353,7 @@ class Translator(nnx.Module):
       sources, targets: how many tokens each side has.
       longest: tokens of a text on either side.
       width, heads, blocks, hidden: of the encoder and of the decoder, as in `Encoder`.
-      positions: as in `Placed`.
+      positions: as in `PositionalEmbedding`.
       rngs: the source of the initial weights.
 
     Reference: Vaswani et al. (2017); with the norms before the layers, as in Xiong et al. (2020).
@@ -425,8 +372,8 @@ class Translator(nnx.Module):
         positions: Callable[[int, int], Array] = sinusoids,
         rngs: nnx.Rngs,
     ):
-        self.sources = Placed(width, longest, vocabulary=sources, positions=positions, rngs=rngs)
-        self.targets = Placed(width, longest, vocabulary=targets, positions=positions, rngs=rngs)
+        self.sources = PositionalEmbedding(width, longest, vocabulary=sources, positions=positions, rngs=rngs)
+        self.targets = PositionalEmbedding(width, longest, vocabulary=targets, positions=positions, rngs=rngs)
         self.encoder = Encoder(width, heads, blocks, hidden, rngs=rngs)
         self.blocks = nnx.List(DecoderBlock(width, heads, hidden, rngs=rngs) for _ in range(blocks))
         self.norm = nnx.LayerNorm(width, rngs=rngs)
@@ -436,20 +383,20 @@ class Translator(nnx.Module):
     def read(self, sources: Int[Array, "batch time"], lengths: Int[Array, " batch"] | None = None) -> Source:
         """What the decoder sees of texts; done once for each, however long the translation."""
         x, _ = self.encode(sources, lengths)
-        mask = valid_positions(lengths, *sources.shape)
+        mask = padding_mask(lengths, *sources.shape)
         if mask is None:
             mask = jnp.ones((len(sources), 1, sources.shape[1]), bool)
-        return Source(tuple(block.cross.keys_values(x) for block in self.blocks), mask)
+        return Source(tuple(block.cross_attention.keys_values(x) for block in self.blocks), mask)
 
     def encode(self, sources, lengths=None) -> tuple[Array, Array]:
         """(the encoder's vectors, its attention's weights): see `Encoder`."""
-        return self.encoder(self.sources(sources), valid_positions(lengths, *sources.shape))
+        return self.encoder(self.sources(sources), padding_mask(lengths, *sources.shape))
 
     def __call__(self, targets: Int[Array, "batch time"], source: Source) -> Translation:
         """At each position the logits of the token that comes next, all at once; `targets` begins with START."""
         x, mask, looked = self.targets(targets), causal(targets.shape[1]), []
         for block, keys_values in zip(self.blocks, source.keys_values, strict=True):
-            x, *weights = block(x, block.seen(x), mask, keys_values, source.mask)
+            x, *weights = block(x, block.keys_values(x), mask, keys_values, source.mask)
             looked.append(weights)
         return Translation(self.logits(self.norm(x)), *map(jnp.stack, zip(*looked, strict=True)))
 
@@ -461,7 +408,7 @@ class Translator(nnx.Module):
         steps = self.longest if steps is None else steps
         if steps > self.longest:
             raise ValueError(f"steps: expected at most the model's {self.longest}, got {steps}")
-        heads = self.blocks[0].own.heads
+        heads = self.blocks[0].self_attention.heads
         empty = jnp.zeros((batch, heads, steps, self.width // heads), self.logits.kernel.dtype)
         return jnp.zeros((), jnp.int32), ((empty, empty),) * len(self.blocks)
 
@@ -474,6 +421,6 @@ class Translator(nnx.Module):
         mask = (jnp.arange(caches[0][0].shape[2]) <= position)[None, None]
         for block, cache, keys_values in zip(self.blocks, caches, source.keys_values, strict=True):
             put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=position, axis=2)
-            kept.append(tuple(map(put, cache, block.seen(x))))
+            kept.append(tuple(map(put, cache, block.keys_values(x))))
             x, *_ = block(x, kept[-1], mask, keys_values, source.mask)
         return (position + 1, tuple(kept)), self.logits(self.norm(x))[:, 0]

@@ -102,9 +102,9 @@ def _checked_width(weights: Mapping, heads: int, sources: int, targets: int) -> 
         raise ValueError(f"heads: expected a divisor of the width {width}, got {heads}")
     norm = {"scale": (width,), "bias": (width,)}
     looking = {
-        "queries": {"kernel": (width, width)},
-        "looked_at": {"kernel": (width, 2 * width)},
-        "mixed": {"kernel": (width, width)},
+        "query": {"kernel": (width, width)},
+        "key_value": {"kernel": (width, 2 * width)},
+        "out": {"kernel": (width, width)},
     }
     dense = {
         "hidden": {"kernel": (width, hidden), "bias": (hidden,)},
@@ -117,10 +117,10 @@ def _checked_width(weights: Mapping, heads: int, sources: int, targets: int) -> 
         "before_feed_forward": norm,
     }
     writes = {
-        "own": looking,
-        "before_own": norm,
-        "cross": looking,
-        "before_cross": norm,
+        "self_attention": looking,
+        "before_self_attention": norm,
+        "cross_attention": looking,
+        "before_cross_attention": norm,
         "feed_forward": dense,
         "before_feed_forward": norm,
     }

@@ -26,7 +26,7 @@ function place(token, position, embedding, width) {
 
 // What one position finds among `seen` (keys and values of others), and each head's weights.
 function look(x, seen, layers, heads) {
-  const width = x.length, size = width / heads, queries = connect(x, layers.queries);
+  const width = x.length, size = width / heads, queries = connect(x, layers.query);
   const found = new Float32Array(width), weights = [];
   for (let first = 0; first < width; first += size) {
     const scores = seen.map((other) => {
@@ -40,7 +40,7 @@ function look(x, seen, layers, heads) {
     });
     weights.push(shares);
   }
-  return { sum: connect(found, layers.mixed), weights };
+  return { sum: connect(found, layers.out), weights };
 }
 
 function feedForward(x, block) {
@@ -52,7 +52,7 @@ function feedForward(x, block) {
 function encode(xs, encoder, heads) {
   const weights = Object.values(encoder.blocks).map((block) => {
     const normal = xs.map((x) => normalize(x, block.before_attention));
-    const seen = normal.map((h) => connect(h, block.attention.looked_at));
+    const seen = normal.map((h) => connect(h, block.attention.key_value));
     const looks = normal.map((h) => look(h, seen, block.attention, heads));
     xs = xs.map((x, t) => feedForward(plus(x, looks[t].sum), block));
     return looks.map((one) => one.weights);
@@ -64,16 +64,16 @@ function encode(xs, encoder, heads) {
 // and values of what it has written.
 function decoder(encoded, weights, heads, width) {
   const blocks = Object.values(weights.blocks), kept = blocks.map(() => []);
-  const source = blocks.map((block) => encoded.map((x) => connect(x, block.cross.looked_at)));
+  const source = blocks.map((block) => encoded.map((x) => connect(x, block.cross_attention.key_value)));
   return (token, position) => {
     let x = place(token, position, weights.targets.tokens.embedding, width);
     const own = [], cross = [];
     blocks.forEach((block, i) => {
-      const normal = normalize(x, block.before_own);
-      kept[i].push(connect(normal, block.own.looked_at));
-      const before = look(normal, kept[i], block.own, heads);
+      const normal = normalize(x, block.before_self_attention);
+      kept[i].push(connect(normal, block.self_attention.key_value));
+      const before = look(normal, kept[i], block.self_attention, heads);
       x = plus(x, before.sum);
-      const text = look(normalize(x, block.before_cross), source[i], block.cross, heads);
+      const text = look(normalize(x, block.before_cross_attention), source[i], block.cross_attention, heads);
       x = feedForward(plus(x, text.sum), block);
       own.push(before.weights);
       cross.push(text.weights);

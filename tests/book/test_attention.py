@@ -7,7 +7,8 @@ import pytest
 from alone import altered, says, settle, written
 from flax import nnx
 
-from gdlib import decoding, tokens, widgets
+from gdlib import decoding, widgets
+from gdlib.data import tokens
 from gdlib.models import transformer
 
 CHAPTER = "chapters/discriminative/transformer/dates.html"
@@ -24,7 +25,13 @@ def translated(model, text):
     n = int((written[0] != tokens.PAD).sum())
     before = jnp.concatenate([jnp.array([tokens.START]), written[0, : n - 1]])[None]
     found = model(before, source)
-    return written[0, :n], jax.nn.softmax(found.logits)[0], model.encode(ids)[1], found.own, found.cross
+    return (
+        written[0, :n],
+        jax.nn.softmax(found.logits)[0],
+        model.encode(ids)[1],
+        found.self_attention,
+        found.cross_attention,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from alone import altered, says, written
 from flax import nnx
 
-from gdlib import tokens, widgets
+from gdlib import widgets
+from gdlib.data import tokens
 from gdlib.models import rnn
 
 CHAPTER = "chapters/discriminative/rnn/names.html"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from gdlib import decoding, tokens
+from gdlib import decoding
+from gdlib.data import tokens
 
 A, B = 4, 5
 

@@ -12,7 +12,7 @@ from flax import nnx
 from jax import export
 
 import gdlib
-from gdlib import chunk
+from gdlib.train import chunk
 
 ELSEWHERE = ("cuda", "tpu")
 WITH_WINDOWS = {"cnn", "sequence cnn", "convolutional gan"}

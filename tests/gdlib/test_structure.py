@@ -1,6 +1,7 @@
 """Imports point one way, and the package can be asked which release it is."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -9,33 +10,28 @@ import gdlib
 from gdlib import show
 
 FOLDER = Path(gdlib.__file__).parent
-# What each module may import of gdlib, beside `expect`.
-ALLOWED = {
+# What each room imports of the others: no more is allowed, and no less is written here.
+IMPORTS = {
     "expect": set(),
     "distributions": set(),
-    "history": set(),
-    "checks": set(),
+    "checks": {"expect"},
     "show": set(),
-    "plot": set(),
-    "widgets": {"widgets"},
-    "datasets": set(),
-    "tokens": set(),
-    "texts": set(),
-    "decoding": {"tokens"},
-    "layers": set(),
-    "models": {"distributions", "layers"},
-    "objectives": {"distributions", "layers"},
-    "evaluate": {"distributions", "layers"},
-    "checkpoint": {"history"},
-    "chunk": set(),
-    "update": set(),
-    "train": {"checkpoint", "chunk", "history", "update"},
+    "plot": {"expect"},
+    "widgets": {"expect"},
+    "data": {"expect"},
+    "decoding": {"expect", "data"},
+    "kernels": {"expect"},
+    "layers": {"expect"},
+    "models": {"expect", "kernels", "layers"},
+    "objectives": {"expect", "distributions"},
+    "evaluate": {"expect", "distributions"},
+    "train": {"expect"},
 }
 
 
 def imports(path):
     """The modules of gdlib that a file imports, by their first name."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "gdlib":
             inside = node.module.split(".")[1:]
             yield from inside[:1] or [alias.name for alias in node.names]
@@ -48,15 +44,40 @@ def imports(path):
 FILES = [path for path in FOLDER.rglob("*.py") if path != FOLDER / "__init__.py"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
-def test_imports_point_one_way(path):
-    name = path.relative_to(FOLDER).with_suffix("").parts[0]
-    assert set(imports(path)) <= ALLOWED[name] | {"expect"}
+def room(path):
+    return path.relative_to(FOLDER).with_suffix("").parts[0]
+
+
+def test_rooms_import_one_way_and_what_is_written_here():
+    found = {name: set() for name in map(room, FILES)}
+    for path in FILES:
+        found[room(path)] |= set(imports(path)) - {room(path)}
+    assert found == IMPORTS
+    order = list(graphlib.TopologicalSorter(IMPORTS).static_order())  # raises where there is a circle
+    assert order.index("data") < order.index("decoding")
+
+
+def module(path):
+    return "gdlib." + ".".join(path.relative_to(FOLDER).with_suffix("").parts)
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    """Inside a room, too."""
+    names = {module(path).removesuffix(".__init__") for path in FILES}
+    graph = {}
+    for path in FILES:
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gdlib"):
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= (whole & names) or {node.module} & names
+        graph[module(path).removesuffix(".__init__")] = wanted
+    list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def test_every_public_thing_has_a_docstring():
     for path in FILES:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         assert ast.get_docstring(tree), path
         for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
@@ -98,6 +119,6 @@ def test_what_is_no_version_is_named(version):
 
 
 def test_a_chapter_shows_the_source_that_runs():
-    shown = show.source(gdlib.require, test_imports_point_one_way).data
+    shown = show.source(gdlib.require, test_every_public_thing_has_a_docstring).data
     assert shown.startswith("```python\ndef require(")
-    assert "def test_imports_point_one_way(path):" in shown
+    assert "def test_every_public_thing_has_a_docstring():" in shown

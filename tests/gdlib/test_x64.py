@@ -9,7 +9,8 @@ PROGRAM = """
 import sys
 import families, jax, jax.numpy as jnp, numpy as np
 from flax import nnx
-from gdlib import chunk, decoding, train
+from gdlib import decoding, train
+from gdlib.train import chunk
 
 assert jnp.zeros(()).dtype == jnp.float64
 

@@ -6,11 +6,12 @@ import numpy as np
 import optax
 from flax import nnx
 
-from gdlib import datasets, train
+from gdlib import train
+from gdlib.data import Dataset
 
 rng = np.random.default_rng(0)
 INPUTS = rng.normal(size=(50, 3)).astype(np.float32)
-DATA = datasets.checked(INPUTS, np.arange(50) % 2, ("a", "b"))
+DATA = Dataset.checked(INPUTS, np.arange(50) % 2, ("a", "b"))
 
 
 def objective(model, batch, rng_key):
@@ -26,8 +27,12 @@ EVALUATION = train.evaluation_step(objective)
 ADAM = optax.adam(1e-2)
 
 
+def line(rngs):
+    return nnx.Linear(3, 1, rngs=rngs)
+
+
 def create(rng_key):
-    model = nnx.Linear(3, 1, rngs=nnx.Rngs(rng_key))
+    model = line(nnx.Rngs(rng_key))
     return model, nnx.Optimizer(model, ADAM, wrt=nnx.Param)
 
 

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebooks import METADATA
 
-from gdlib.history import History
+from gdlib.train.history import History
 
 
 @pytest.fixture

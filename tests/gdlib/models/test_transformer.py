@@ -9,7 +9,8 @@ import pytest
 from flax import nnx
 from jax.test_util import check_grads
 
-from gdlib import decoding, tokens
+from gdlib import decoding
+from gdlib.data import tokens
 from gdlib.models import transformer
 
 BATCH, TIME, WIDTH, HEADS = 3, 5, 8, 2
@@ -110,32 +111,6 @@ def test_its_gradient_is_that_of_the_formula_through_means_and_weights(masked):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_a_transposed_product_is_the_same_on_all_processors(dtype):
-    large, small = (
-        jax.random.normal(key, (2, 3, 5, n)).astype(dtype)
-        for key, n in zip(jax.random.split(jax.random.key(0)), (4, 6), strict=True)
-    )
-
-    def derivatives(product):
-        def one(large, small):
-            return jnp.sum(jnp.sin(product(large, small)))
-
-        return product(large, small), jax.vmap(jax.grad(one, (0, 1)))(large, small)
-
-    forms = (transformer._large_transposed, transformer._small_transposed, transformer._transposed_product)
-    expected, *others = map(derivatives, forms)
-    for found in others:
-        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-            assert a.dtype == b.dtype == dtype
-            np.testing.assert_allclose(
-                np.asarray(a, np.float32),
-                np.asarray(b, np.float32),
-                rtol=0.05 if dtype != "float32" else 1e-5,
-                atol=0.05 if dtype != "float32" else 1e-5,
-            )
-
-
 def test_its_gradient_has_a_gradient():
     """Against differences: a penalty on slopes differentiates twice."""
     q, k, v = (jax.random.normal(key, (3, 4)) for key in jax.random.split(jax.random.key(0), 3))
@@ -150,11 +125,11 @@ def test_its_gradient_has_a_gradient():
 def test_several_heads_are_flaxs(masked, vectors):
     ours = transformer.Attention(WIDTH, HEADS, rngs=nnx.Rngs(0))
     flax = nnx.MultiHeadAttention(HEADS, WIDTH, use_bias=False, decode=False, rngs=nnx.Rngs(1))
-    keys, values = jnp.split(ours.looked_at.kernel[...], 2, axis=1)
-    flax.query.kernel[...] = ours.queries.kernel[...].reshape(WIDTH, HEADS, -1)
+    keys, values = jnp.split(ours.key_value.kernel[...], 2, axis=1)
+    flax.query.kernel[...] = ours.query.kernel[...].reshape(WIDTH, HEADS, -1)
     flax.key.kernel[...] = keys.reshape(WIDTH, HEADS, -1)
     flax.value.kernel[...] = values.reshape(WIDTH, HEADS, -1)
-    flax.out.kernel[...] = ours.mixed.kernel[...].reshape(HEADS, -1, WIDTH)
+    flax.out.kernel[...] = ours.out.kernel[...].reshape(HEADS, -1, WIDTH)
     looked_at = vectors[:, ::-1] ** 2
     mask = transformer.causal(TIME) if masked else None
     found, weights = ours(vectors, ours.keys_values(looked_at), mask)
@@ -178,7 +153,7 @@ def test_without_positions_an_encoder_does_not_see_the_order(vectors):
     permuted, permuted_weights = encoder(vectors[:, order])
     np.testing.assert_allclose(permuted, found[:, order], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(permuted_weights, weights[..., order, :][..., order], rtol=1e-4, atol=1e-5)
-    placed = transformer.Placed(WIDTH, TIME, features=WIDTH, rngs=nnx.Rngs(0))
+    placed = transformer.PositionalEmbedding(WIDTH, TIME, features=WIDTH, rngs=nnx.Rngs(0))
     found, permuted = (encoder(placed(x))[0] for x in (vectors, vectors[:, order]))
     assert jnp.abs(permuted - found[:, order]).max() > 0.1
 
@@ -197,7 +172,7 @@ def test_sinusoids_are_what_their_formula_says_and_a_shift_turns_them():
 
 def test_a_block_adds_to_what_comes_in(vectors):
     block = transformer.EncoderBlock(WIDTH, HEADS, 12, rngs=nnx.Rngs(0))
-    for layer in (block.attention.mixed, block.feed_forward.out):
+    for layer in (block.attention.out, block.feed_forward.out):
         layer.kernel[...] = jnp.zeros_like(layer.kernel[...])
     np.testing.assert_array_equal(block(vectors)[0], vectors)
 
@@ -223,7 +198,7 @@ def test_no_logit_sees_the_future(translator):
         changed = translator(TARGETS.at[:, t:].set(3), source)
         np.testing.assert_array_equal(changed.logits[:, :t], found.logits[:, :t])
         assert jnp.abs(changed.logits[:, t] - found.logits[:, t]).max() > 1e-3
-    assert not jnp.triu(found.own, k=1).any()
+    assert not jnp.triu(found.self_attention, k=1).any()
 
 
 def test_padding_changes_nothing_and_a_padded_batch_is_its_texts_one_by_one(translator):
@@ -233,8 +208,10 @@ def test_padding_changes_nothing_and_a_padded_batch_is_its_texts_one_by_one(tran
     for i, length in enumerate(LENGTHS.tolist()):
         alone = translator(TARGETS[i : i + 1], translator.read(SOURCES[i : i + 1, :length]))
         np.testing.assert_allclose(alone.logits[0], found.logits[i], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(alone.cross[:, 0], found.cross[:, i, ..., :length], rtol=1e-4, atol=1e-6)
-        assert not found.cross[:, i, ..., length:].any()
+        np.testing.assert_allclose(
+            alone.cross_attention[:, 0], found.cross_attention[:, i, ..., :length], rtol=1e-4, atol=1e-6
+        )
+        assert not found.cross_attention[:, i, ..., length:].any()
     unmasked = translator(TARGETS, translator.read(SOURCES)).logits
     assert jnp.abs(unmasked - found.logits).max() > 1e-3
 
@@ -282,7 +259,7 @@ def test_a_classifier_averages_the_valid_positions():
     model = stirred(transformer.TransformerClassifier(4, vocabulary=11, **SMALL, rngs=nnx.Rngs(0)))
     found = model(SOURCES, LENGTHS)
     for i, length in enumerate(LENGTHS.tolist()):
-        x, _ = model.encoder(model.placed(SOURCES[i : i + 1, :length]))
+        x, _ = model.encoder(model.embedding(SOURCES[i : i + 1, :length]))
         np.testing.assert_allclose(found[i], model.logits(x.mean(axis=1))[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(model(jnp.where(SOURCES == 0, 3, SOURCES), LENGTHS), found)
 
@@ -315,11 +292,11 @@ def test_a_classifier_of_vectors_at_other_sizes():
 
 
 def test_tokens_are_scaled_before_their_positions_are_added():
-    placed = transformer.Placed(WIDTH, 9, vocabulary=11, rngs=nnx.Rngs(0))
+    placed = transformer.PositionalEmbedding(WIDTH, 9, vocabulary=11, rngs=nnx.Rngs(0))
     table = transformer.sinusoids(9, WIDTH)
     expected = WIDTH**0.5 * placed.tokens.embedding[...][jnp.array([4, 9])] + table[2:4]
     np.testing.assert_allclose(placed(jnp.array([[4, 9]]), 2)[0], expected, rtol=1e-6)
-    bare = transformer.Placed(
+    bare = transformer.PositionalEmbedding(
         WIDTH, 9, vocabulary=11, positions=lambda time, width: jnp.zeros((time, width)), rngs=nnx.Rngs(0)
     )
     np.testing.assert_allclose(bare(jnp.array([[4, 9]]))[0], expected - table[2:4], rtol=1e-5, atol=1e-6)
@@ -349,7 +326,7 @@ def test_targets_and_vectors_that_do_not_fit_are_refused(untyped, translator):
         translator(jnp.array([[1, 7]] * 3), source)
     with pytest.raises(TypeError, match="tokens: expected integers"):
         translator(jnp.ones((3, 2)), source)
-    placed = transformer.Placed(WIDTH, 9, features=2, rngs=nnx.Rngs(0))
+    placed = transformer.PositionalEmbedding(WIDTH, 9, features=2, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match=r"sequences: expected shape \(batch, 2\), got \(1, 3\)"):
         placed(jnp.ones((1, 4, 3)))
     with pytest.raises(ValueError, match=r"expected shape \(batch, time, 2\) with time from 1 to 9"):

@@ -85,7 +85,7 @@ def changed_weights(path, value):
         ({"written": "<01"}, r"weights\['logits'\]\['bias'\]: expected shape \(7,\), got \(6,\)"),
         ({"weights": {}}, "weights: expected those of a Translator as nested dicts, lacks 'norm'"),
         (
-            changed_weights(("blocks", 1, "cross", "mixed", "kernel"), np.zeros((4, 5))),
+            changed_weights(("blocks", 1, "cross_attention", "out", "kernel"), np.zeros((4, 5))),
             r"\['cross'\]\['mixed'\]\['kernel'\]: expected shape \(4, 4\), got \(4, 5\)",
         ),
         (changed_weights(("blocks", 1), None), r"weights\['blocks'\]\[1\].*got None"),

@@ -1,0 +1,23 @@
+"""Numbers to judge a trained model by: units named, spread shown."""
+
+from gdlib.evaluate.classifiers import accuracy, calibration, confusion, temperature
+from gdlib.evaluate.intervals import mean_interval, proportion, spread
+from gdlib.evaluate.likelihood import active_units, bits_per_dimension, importance_weighted_bound, split_rate
+from gdlib.evaluate.samples import frechet_distance, mode_coverage, precision_recall
+
+__all__ = [
+    "accuracy",
+    "active_units",
+    "bits_per_dimension",
+    "calibration",
+    "confusion",
+    "frechet_distance",
+    "importance_weighted_bound",
+    "mean_interval",
+    "mode_coverage",
+    "precision_recall",
+    "proportion",
+    "split_rate",
+    "spread",
+    "temperature",
+]

@@ -1,0 +1,19 @@
+"""Training: steps, and the one loop that runs them."""
+
+from gdlib.train.history import History
+from gdlib.train.loop import Diverged, fit
+from gdlib.train.minibatches import Source
+from gdlib.train.seeds import create, select_seed
+from gdlib.train.steps import adversarial_step, evaluation_step, gradient_step
+
+__all__ = [
+    "Diverged",
+    "History",
+    "Source",
+    "adversarial_step",
+    "create",
+    "evaluation_step",
+    "fit",
+    "gradient_step",
+    "select_seed",
+]
