@@ -1,11 +1,80 @@
-"""A chapter shows the package's own code: what the reader sees is what runs."""
+"""What a chapter's cell displays beside figures: the package's own code, and tables."""
 
+import ast
 import inspect
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from IPython.display import Markdown
 
 
-def source(*objects: Any) -> Markdown:
-    """The source text of functions and classes, highlighted, as a notebook cell's output."""
-    return Markdown("```python\n" + "\n\n".join(inspect.getsource(o).rstrip() for o in objects) + "\n```")
+def source(*objects: Any, docstrings: bool = True) -> Markdown:
+    """The source text of functions and classes, highlighted, as a notebook cell's output: what is shown is what runs.
+
+    Args:
+      objects: what is shown, one below the other.
+      docstrings: false leaves of each docstring its first sentence.
+    """
+    texts = [inspect.getsource(shown).rstrip() for shown in objects]
+    texts = texts if docstrings else map(_shortened, texts)
+    return Markdown("```python\n" + "\n\n".join(texts) + "\n```")
+
+
+def _shortened(text: str) -> str:
+    """The source with the first paragraph of each docstring alone."""
+    lines, text = text.splitlines(), textwrap.dedent(text)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    documented = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds) and ast.get_docstring(node)
+    ]
+    for node in sorted(documented, key=lambda node: -node.lineno):  # from below: line numbers stay right
+        first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+        blank = next((i for i in range(first, last) if not lines[i].strip()), None)
+        if blank is not None:
+            lines[first:last] = [*lines[first : blank - 1], f'{lines[blank - 1]}"""']
+    return "\n".join(lines)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, align: str = "", note: str = ""
+) -> Markdown:
+    """A table.
+
+    Args:
+      columns: their names.
+      rows: a cell for each column; numbers come as the text that is to be read, `f"{x:.1f}"`.
+      align: a letter for each column, "l" or "r". Default: the first to the left, the others, as numbers, to the right.
+      note: a paragraph below, in Markdown: units, what was measured, over what the spread is.
+
+    Raises ValueError for a row or an `align` of another length.
+    """
+    align = align or "l" + "r" * (len(columns) - 1)
+    rows = [[str(cell) for cell in row] for row in rows]
+    for name, cells in [("align", align), *(("rows", row) for row in rows)]:
+        if len(cells) != len(columns):
+            raise ValueError(f"{name}: expected {len(columns)}, one for each of {list(columns)}, got {cells}")
+    rule = ["---:" if letter == "r" else "---" for letter in align]
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, rule, *rows)]
+    return Markdown("\n".join(lines) + (f"\n\n{note}" if note else ""))
+
+
+class Diagnoses:
+    """Mistakes made on purpose: each shown where it is made, and all of them in a table at the end."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, mistake: str, symptom: str, cause: str, look: str, cure: str) -> Markdown:
+        """Note a mistake: how it shows, why, where to look, and what helps. Displays symptom and cure."""
+        self.rows.append((mistake, symptom, cause, look, cure))
+        return Markdown(f"**Symptom:** {symptom}. **Cure:** {cure}.")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def table(self) -> Markdown:
+        """All of them, in the order in which they were added."""
+        return table(
+            ("mistake", "symptom, measured here", "cause", "where to look", "cure"), self.rows, align="lllll"
+        )

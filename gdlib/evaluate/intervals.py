@@ -93,3 +93,31 @@ def proportion(successes: SupportsIndex, trials: int, *, confidence: float = 0.9
     half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     # Rounding may leave an end a hair on the wrong side of the share.
     return Proportion(share, max(min(middle - half, share), 0.0), min(max(middle + half, share), 1.0), trials)
+
+
+def bootstrap(
+    values: ArrayLike, groups: ArrayLike, *, draws: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """The middle `confidence` of the mean of `values` when whole groups are drawn anew, with replacement.
+
+    For values that are not independent: all names of one place are right or wrong together.
+
+    Args:
+      values: (n,) figures, such as a 1 for a right answer.
+      groups: (n,) which group each belongs to: numbers or texts.
+      draws: how often.
+      seed: of NumPy's generator.
+
+    This is the percentile bootstrap, over groups.
+    """
+    values, draws = np.asarray(values, float), expect.positive_int("draws", draws)
+    _, group = np.unique(groups, return_inverse=True)
+    if values.ndim != 1 or group.shape != values.shape or not len(values):
+        raise ValueError(f"groups: expected one for each value, got shapes {group.shape} and {values.shape}")
+    expect.finite("values", values)
+    expect.within("confidence", confidence, 0, 1)
+    sizes, totals = np.bincount(group), np.bincount(group, weights=values)
+    drawn = np.random.default_rng(seed).integers(len(sizes), size=(draws, len(sizes)))
+    means = totals[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)])
+    return float(low), float(high)

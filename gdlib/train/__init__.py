@@ -3,7 +3,7 @@
 from gdlib.train.history import History
 from gdlib.train.loop import Diverged, fit
 from gdlib.train.minibatches import Source
-from gdlib.train.seeds import create, select_seed
+from gdlib.train.seeds import create, create_game, each_seed, select_seed
 from gdlib.train.steps import adversarial_step, evaluation_step, gradient_step
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "Source",
     "adversarial_step",
     "create",
+    "create_game",
+    "each_seed",
     "evaluation_step",
     "fit",
     "gradient_step",

@@ -13,37 +13,68 @@ from gdlib import expect
 
 
 def create(
-    make: Callable[[nnx.Rngs], PyTree],
+    make: Callable[..., PyTree],
     rng_key: Array,
     optimizer: optax.GradientTransformation | None = None,
+    *arguments: ArrayLike,
 ) -> PyTree:
-    """What `make(rngs)` makes of a key, in one compiled program; of a vector of keys, with a leading axis of seeds.
+    """What `make` makes of a key, in one compiled program; of a vector of keys, with a leading axis of seeds.
 
     Args:
-      make: `make(rngs) -> modules`, such as `lambda rngs: MLP((28, 28, 1), (128,), 10, rngs=rngs)`.
+      make: `make(rngs, *arguments) -> modules`, such as `lambda rngs: MLP((28, 28, 1), (128,), 10, rngs=rngs)`.
       rng_key: a key, or a vector of keys, one a seed.
       optimizer: where it is given, `make` makes a model, and (model, its optimizer) is returned: the `modules` of a
         `gradient_step`.
+      arguments: arrays for `make`; with many keys, a row for each.
 
     Raises TypeError or ValueError for what is no such key.
     """
-    rng_key = expect.random_key("rng_key", rng_key)
+    own = _no_optimizers if optimizer is None else _one_optimizer
+    return _created(make, own, optimizer, expect.random_key("rng_key", rng_key), arguments)
+
+
+def create_game(
+    make: Callable[..., PyTree], rng_key: Array, optimizer: optax.GradientTransformation
+) -> PyTree:
+    """(GAN, its generator's optimizer, its discriminator's), the `modules` of an `adversarial_step`: as `create`.
+
+    Args:
+      make: `make(rngs)` makes what has a `generator` and a `discriminator`.
+    """
+    return _created(make, _two_optimizers, optimizer, expect.random_key("rng_key", rng_key), ())
+
+
+def _no_optimizers(made: PyTree, optimizer: None) -> PyTree:
+    del optimizer
+    return made
+
+
+def _one_optimizer(model: nnx.Module, optimizer: optax.GradientTransformation) -> tuple:
+    return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
+
+
+def _two_optimizers(gan: nnx.Module, optimizer: optax.GradientTransformation) -> tuple:
+    players = gan.generator, gan.discriminator
+    return gan, *(nnx.Optimizer(player, optimizer, wrt=nnx.Param) for player in players)
+
+
+def _created(make, with_optimizers, optimizer, rng_key: Array, arguments: tuple) -> PyTree:
+    # Weights are drawn once: what the compiler would win in the drawing, it takes longer to find.
     on_cpu = {device.platform for device in rng_key.devices()} == {"cpu"}
-    return nnx.merge(*(_created_quickly if on_cpu else _created)(make, optimizer, rng_key))
+    program = _split_quickly if on_cpu else _split
+    return nnx.merge(*program(make, with_optimizers, optimizer, rng_key, arguments))
 
 
-def _split(make, optimizer, rng_key: Array) -> tuple:
-    def one(rng_key: Array) -> tuple:
-        made = make(nnx.Rngs(rng_key))
-        return nnx.split(made if optimizer is None else (made, nnx.Optimizer(made, optimizer, wrt=nnx.Param)))
+def _made(make, with_optimizers, optimizer, rng_key: Array, arguments: tuple) -> tuple:
+    def one(rng_key: Array, arguments: tuple) -> tuple:
+        return nnx.split(with_optimizers(make(nnx.Rngs(rng_key), *arguments), optimizer))
 
-    return (jax.vmap(one) if rng_key.ndim else one)(rng_key)
+    return (jax.vmap(one) if rng_key.ndim else one)(rng_key, arguments)
 
 
-_jit = partial(jax.jit, static_argnames=("make", "optimizer"))
-_created = _jit(_split)
-# Weights are drawn once: what the compiler would win in the drawing, it takes longer to find.
-_created_quickly = _jit(_split, compiler_options={"xla_backend_optimization_level": 0})
+_jit = partial(jax.jit, static_argnames=("make", "with_optimizers", "optimizer"))
+_split = _jit(_made)
+_split_quickly = _jit(_made, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def select_seed(modules: PyTree, seed: int) -> PyTree:
@@ -55,6 +86,12 @@ def select_seed(modules: PyTree, seed: int) -> PyTree:
     if not 0 <= operator.index(seed) < (count := seeds.pop()):
         raise ValueError(f"seed: expected 0 to {count - 1}, got {seed}")
     return nnx.merge(graphdef, _row(state, seed))
+
+
+def each_seed(modules: PyTree) -> list[PyTree]:
+    """Every seed's modules, out of modules with a leading seed axis, as `select_seed` gives them."""
+    seeds = jax.tree.leaves(nnx.state(modules))[0].shape[0]
+    return [select_seed(modules, seed) for seed in range(seeds)]
 
 
 @jax.jit

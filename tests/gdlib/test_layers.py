@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from gdlib import layers
 
@@ -17,3 +18,16 @@ def test_four_channels_become_a_square_of_pixels():
         ValueError, match=r"images: expected a multiple of 4 channels, got shape \(1, 1, 2, 3\)"
     ):
         layers.depth_to_space(jnp.zeros((1, 1, 2, 3)))
+
+
+def test_weights_are_counted_without_what_training_leaves_alone():
+    class Normed(nnx.Module):
+        def __init__(self):
+            rngs = nnx.Rngs(0)
+            self.dense, self.norm, self.drop = (
+                nnx.Linear(3, 5, rngs=rngs),
+                nnx.BatchNorm(5, rngs=rngs),
+                nnx.Dropout(0.5),
+            )
+
+    assert layers.count_weights(Normed()) == 3 * 5 + 5 + 2 * 5

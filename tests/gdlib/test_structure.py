@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import gdlib
-from gdlib import show
 
 FOLDER = Path(gdlib.__file__).parent
 # What each room imports of the others: no more is allowed, and no less is written here.
@@ -116,9 +115,3 @@ def test_a_release_runs_the_notebooks_of_its_series_and_says_so_of_others(monkey
 def test_what_is_no_version_is_named(version):
     with pytest.raises(ValueError, match="written_for: expected a version"):
         gdlib.require(version, source="somewhere")
-
-
-def test_a_chapter_shows_the_source_that_runs():
-    shown = show.source(gdlib.require, test_every_public_thing_has_a_docstring).data
-    assert shown.startswith("```python\ndef require(")
-    assert "def test_every_public_thing_has_a_docstring():" in shown

@@ -1,8 +1,10 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from gdlib import evaluate
+from gdlib import evaluate, train
 
 LOGITS = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.5]])
 LABELS = np.array([0, 1, 2, 2])
@@ -54,3 +56,23 @@ def test_what_is_no_classification_is_named(function):
     ]:
         with pytest.raises(error, match=message):
             function(logits, labels)
+
+
+class Dropping(nnx.Module):
+    def __init__(self, rngs):
+        self.logits, self.drop = nnx.Linear(4, 3, rngs=rngs), nnx.Dropout(0.9, rngs=rngs)
+
+    def __call__(self, inputs):
+        return self.logits(self.drop(inputs))
+
+
+def test_the_accuracies_of_many_seeds_are_those_of_each_without_dropout():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
+    models = train.create(Dropping, jax.random.split(jax.random.key(0), 3))
+    found = evaluate.accuracies(models, inputs, labels)
+    for seed, accuracy in enumerate(found):
+        model = train.select_seed(models, seed)
+        assert accuracy == evaluate.accuracy(model.logits(jnp.asarray(inputs)), labels)
+    assert len({accuracy.value for accuracy in found}) > 1
+    assert not models.drop.deterministic  # its mode is as it was

@@ -90,3 +90,43 @@ def test_a_proportion_of_more_than_all_is_refused():
         evaluate.proportion(4, 3)
     with pytest.raises(ValueError, match="trials: expected an integer of at least 1, got 0"):
         evaluate.proportion(0, 0)
+
+
+def test_the_bootstrap_of_groups_of_one_is_that_of_the_mean():
+    values = np.random.default_rng(1).normal(3, 2, size=400)
+    low, high = evaluate.bootstrap(values, np.arange(400), draws=4000)
+    half = 1.96 * values.std() / 20
+    np.testing.assert_allclose([low, high], [values.mean() - half, values.mean() + half], atol=0.03)
+    again = evaluate.bootstrap(values, [f"group {i:3}" for i in range(400)], draws=4000)
+    assert again == (low, high)
+    assert evaluate.bootstrap(values, np.arange(400), draws=4000, seed=1) != (low, high)
+
+
+def test_values_that_go_together_make_the_interval_wider():
+    values = np.repeat(np.random.default_rng(1).normal(size=100), 9)
+    alone = np.diff(evaluate.bootstrap(values, np.arange(900)))
+    together = np.diff(evaluate.bootstrap(values, np.arange(900) // 9))
+    np.testing.assert_allclose(together / alone, 3, rtol=0.15)
+    narrower = np.diff(evaluate.bootstrap(values, np.arange(900) // 9, confidence=0.5))
+    np.testing.assert_allclose(narrower / together, 0.674 / 1.96, rtol=0.15)
+
+
+def test_a_mean_of_groups_of_unequal_size_is_that_of_the_values():
+    low, high = evaluate.bootstrap([1, 1, 1, 1, 0], [0, 0, 0, 0, 1], draws=3000)
+    assert (low, high) == (0, 1)  # a draw may hold one of the two groups alone
+    assert evaluate.bootstrap([1, 1, 1, 1, 0], [0, 0, 0, 0, 1], draws=3000, confidence=0.4) == (0.8, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "options", "message"),
+    [
+        ([1.0, 2.0], [0], {}, "groups: expected one for each value"),
+        ([], [], {}, "groups: expected one for each value"),
+        ([1.0, np.nan], [0, 1], {}, "values: expected finite"),
+        ([1.0, 2.0], [0, 1], {"draws": 0}, "draws: expected an integer of at least 1"),
+        ([1.0, 2.0], [0, 1], {"confidence": 95.0}, "confidence: expected values from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_drawn_anew_is_named(values, groups, options, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate.bootstrap(values, groups, **options)

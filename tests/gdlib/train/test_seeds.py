@@ -58,7 +58,7 @@ def test_each_seed_is_what_its_key_alone_makes():
 
 
 def test_the_same_maker_is_compiled_once():
-    created = seeds._created_quickly
+    created = seeds._split_quickly
     train.create(Mixed, jax.random.key(0), ADAM)
     before = created._cache_size()
     train.create(Mixed, jax.random.key(1), ADAM)
@@ -68,3 +68,33 @@ def test_the_same_maker_is_compiled_once():
 def test_what_is_no_key_is_named(untyped):
     with pytest.raises(TypeError, match="rng_key: expected a key"):
         train.create(Mixed, 3)
+
+
+def test_arguments_are_given_to_each_seed_in_turn():
+    def scaled(rngs, scale):
+        model = nnx.Linear(3, 1, rngs=rngs)
+        model.kernel[...] = scale * model.kernel[...]
+        return model
+
+    keys = jnp.stack([jax.random.key(0)] * 2)
+    model, _ = train.create(scaled, keys, ADAM, jnp.array([1.0, 10.0]))
+    np.testing.assert_allclose(10 * model.kernel[0], model.kernel[1], rtol=1e-5)
+
+
+class Pair(nnx.Module):
+    def __init__(self, rngs):
+        self.generator, self.discriminator = nnx.Linear(3, 3, rngs=rngs), nnx.Linear(3, 1, rngs=rngs)
+
+
+def test_each_player_of_a_game_gets_an_optimizer_of_its_own():
+    pair, for_generator, for_discriminator = train.create_game(Pair, jax.random.key(0), ADAM)
+    for player, optimizer in ((pair.generator, for_generator), (pair.discriminator, for_discriminator)):
+        moments = jax.tree.leaves(nnx.state(optimizer.opt_state))
+        assert sum(leaf.shape == player.kernel.shape for leaf in moments) == 2
+
+
+def test_each_seed_gives_all_of_them_in_order():
+    keys = jax.random.split(jax.random.key(4), 3)
+    stacked = train.create(Mixed, keys)
+    for seed, model in enumerate(train.each_seed(stacked)):
+        np.testing.assert_array_equal(model.dense.kernel[...], stacked.dense.kernel[seed])

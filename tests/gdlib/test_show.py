@@ -1,0 +1,67 @@
+"""What a cell displays beside figures."""
+
+import pytest
+
+from gdlib import show
+
+
+def documented(x):
+    """Twice x.
+
+    Args:
+      x: a number.
+    """
+
+    def inner(y):
+        """Itself.
+
+        Nothing more.
+        """
+        return y
+
+    return 2 * inner(x)
+
+
+def test_a_chapter_shows_the_source_that_runs():
+    shown = show.source(documented, test_a_chapter_shows_the_source_that_runs).data
+    assert shown.startswith("```python\ndef documented(x):")
+    assert "      x: a number." in shown
+    assert "def test_a_chapter_shows_the_source_that_runs():" in shown
+    assert shown.endswith("\n```")
+
+
+def test_docstrings_can_be_cut_to_their_first_sentence():
+    shown = show.source(documented, docstrings=False).data
+    expected = [
+        "```python", "def documented(x):", '    """Twice x."""', "", "    def inner(y):", '        """Itself."""',
+        "        return y", "", "    return 2 * inner(x)", "```",
+    ]  # fmt: skip
+    assert shown.splitlines() == expected
+
+
+def test_a_table_has_its_text_to_the_left_and_its_numbers_to_the_right():
+    shown = show.table(("model", "error"), [("a", 1), ("b", "2.0")], note="In nats.").data
+    assert shown.splitlines() == [
+        "| model | error |", "| --- | ---: |", "| a | 1 |", "| b | 2.0 |", "", "In nats.",
+    ]  # fmt: skip
+    assert show.table(("a", "b"), [], align="rl").data.splitlines()[1] == "| ---: | --- |"
+
+
+def test_rows_and_alignments_of_another_length_are_named():
+    with pytest.raises(ValueError, match=r"rows: expected 2, one for each of \['a', 'b'\], got \['1'\]"):
+        show.table(("a", "b"), [(1,)])
+    with pytest.raises(ValueError, match=r"align: expected 2, .*got l"):
+        show.table(("a", "b"), [], align="l")
+
+
+def test_diagnoses_are_shown_one_by_one_and_together():
+    diagnoses = show.Diagnoses()
+    one = diagnoses.add("a sum", "loss of 100", "no mean", "the first loss", "take the mean").data
+    assert one == "**Symptom:** loss of 100. **Cure:** take the mean."
+    diagnoses.add("b", "c", "d", "e", "f")
+    assert len(diagnoses) == 2
+    lines = diagnoses.table().data.splitlines()
+    assert lines[2:] == [
+        "| a sum | loss of 100 | no mean | the first loss | take the mean |",
+        "| b | c | d | e | f |",
+    ]
