@@ -75,7 +75,9 @@ def machine_seconds() -> float:
     stat = Path("/proc/stat")
     if not stat.exists():
         return 0.0
-    user, nice, system, _idle, _wait, *interrupts = map(int, stat.read_text().split(maxsplit=9)[1:9])
+    user, nice, system, _idle, _wait, *interrupts = map(
+        int, stat.read_text(encoding="utf-8").split(maxsplit=9)[1:9]
+    )
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 

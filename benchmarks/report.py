@@ -214,5 +214,5 @@ def markdown(results: dict) -> str:
 
 
 if __name__ == "__main__":
-    found = json.loads((HERE / "results.json").read_text())
+    found = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
     (HERE / "results.md").write_text(markdown(found))

@@ -41,6 +41,12 @@ def numbers(name: str, array: Any) -> None:
         raise TypeError(f"{name}: expected numbers, got {describe(array)}")
 
 
+def booleans(name: str, array: Any) -> None:
+    """Raise TypeError for an array of anything else: a mask of 0 and −∞ would be read upside down."""
+    if array.dtype != jnp.bool_:
+        raise TypeError(f"{name}: expected booleans, got {describe(array)}")
+
+
 def finite(name: str, array: Any) -> None:
     """Raise ValueError where a floating-point array holds NaN or an infinity; traced, it has no values yet."""
     if isinstance(array, jax.core.Tracer):

@@ -65,8 +65,9 @@ def log_weights(
     Their mean estimates the ELBO; the logarithm of the mean of their exponentials, the importance-weighted
     bound (`evaluate.importance_weighted_bound`). One sample is in memory at a time.
 
-    Reference: Burda, Grosse & Salakhutdinov (2016).
+    Raises TypeError or ValueError for fewer samples than one. Reference: Burda, Grosse & Salakhutdinov (2016).
     """
+    samples = expect.positive_int("samples", samples)
     mean, logvar = model.encode(images)
     zeros = jnp.zeros_like(mean)
 
@@ -131,8 +132,9 @@ def discriminator_loss(
 ) -> Float[Array, " batch"]:
     """−log D(x) − log(1 − D(G(z))) = softplus(−l(x)) + softplus(l(G(z))): a pair's cross-entropy.
 
-    Reference: Goodfellow et al. (2014).
+    Raises ValueError unless there is one fake for each real example. Reference: Goodfellow et al. (2014).
     """
+    _check_pairs("logits", real_logits, fake_logits)
     return jax.nn.softplus(-real_logits) + jax.nn.softplus(fake_logits)
 
 
@@ -158,14 +160,23 @@ def wasserstein_critic_loss(
 ) -> Float[Array, " batch"]:
     """f(G(z)) − f(x). Over all f of slope at most 1 the smallest mean is −W₁: it takes a penalty to stay there.
 
-    Reference: Arjovsky, Chintala & Bottou (2017).
+    Raises ValueError unless there is one fake for each real example. Reference: Arjovsky, Chintala & Bottou (2017).
     """
+    _check_pairs("scores", real_scores, fake_scores)
     return fake_scores - real_scores
 
 
 def wasserstein_generator_loss(fake_scores: Float[Array, " batch"]) -> Float[Array, " batch"]:
     """−f(G(z)). Reference: Arjovsky, Chintala & Bottou (2017)."""
     return -fake_scores
+
+
+def _check_pairs(name: str, real: Array, fake: Array) -> None:
+    """What has other shapes would broadcast: every real example with every fake."""
+    if real.ndim != 1 or real.shape != fake.shape:
+        raise ValueError(
+            f"{name}: expected shape (batch,) of real and of fake, got {real.shape} and {fake.shape}"
+        )
 
 
 def _squared_slopes(function, points: Array) -> Float[Array, " batch"]:
@@ -184,8 +195,10 @@ def gradient_penalty(
 ) -> Float[Array, " batch"]:
     """(|∇f| − 1)² at a point drawn uniformly between each real example and its fake.
 
-    Reference: Gulrajani et al. (2017).
+    Raises ValueError unless there is one fake for each real example. Reference: Gulrajani et al. (2017).
     """
+    if real.shape != fake.shape:
+        raise ValueError(f"fake: expected the real examples' shape {real.shape}, got {fake.shape}")
     share = jax.random.uniform(rng_key, (len(real), *[1] * (real.ndim - 1)), real.dtype)
     squares = _squared_slopes(critic, share * real + (1 - share) * fake)
     return (jnp.sqrt(squares + 1e-12) - 1) ** 2  # the root's slope at 0 is infinite
@@ -226,13 +239,15 @@ def text_cross_entropy(
         one out of range gives infinity, as in `cross_entropy`.
       mask: which positions count. A text with none has a loss of 0.
 
-    Raises TypeError or ValueError for targets that are no tokens, and where the shapes do not agree.
+    Raises TypeError or ValueError for targets that are no tokens, a mask that is not of booleans, and where the shapes
+    do not agree.
     """
     if logits.ndim != 3 or targets.shape != logits.shape[:2] or mask.shape != targets.shape:
         raise ValueError(
             "logits: expected (batch, time, vocabulary) with targets and mask of shape (batch, time), got "
             f"{logits.shape}, {targets.shape} and {mask.shape}"
         )
+    expect.booleans("mask", mask)
     batch, time, vocabulary = logits.shape
     targets = jnp.where(mask, targets, 0)
     losses = cross_entropy(logits.reshape(-1, vocabulary), targets.reshape(-1)).reshape(batch, time)

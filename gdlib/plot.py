@@ -1,11 +1,10 @@
-"""Arrays → figures. Nothing here trains, and nothing knows a model. Each function returns a closed figure,
-which a notebook shows where it is a cell's last expression."""
+"""Arrays → figures. Nothing here trains, and nothing knows a model. Each function returns a figure
+that pyplot does not know: a notebook shows it where it is a cell's last expression, once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -38,6 +37,13 @@ def use_style() -> None:
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
+def _subplots(
+    rows: int = 1, columns: int = 1, *, figsize: tuple[float, float] | None = None, squeeze: bool = True
+):
+    figure = Figure(figsize=figsize)
+    return figure, figure.subplots(rows, columns, squeeze=squeeze)
+
+
 def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     """Rows of grey images under each other, each with its name.
 
@@ -56,7 +62,7 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     strips = [
         images[..., 0].transpose(1, 0, 2).reshape(height, columns * width) for images in arrays.values()
     ]
-    figure, axes = plt.subplots(
+    figure, axes = _subplots(
         len(strips),
         figsize=(7.2, 0.15 + len(strips) * 7.2 * height / width / columns),
         squeeze=False,
@@ -64,7 +70,6 @@ def image_rows(rows: Mapping[str, ArrayLike]) -> Figure:
     for axis, name, strip in zip(axes.flat, arrays, strips, strict=True):
         _bare_image(axis, strip)
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    plt.close(figure)
     return figure
 
 
@@ -81,10 +86,9 @@ def image_grid(
     expect.within("images", images, 0, 1)
     n, height, width, _ = images.shape
     sheet = images[..., 0].reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
-    figure, axis = plt.subplots(figsize=(size, size * (n // columns) * height / (columns * width)))
+    figure, axis = _subplots(figsize=(size, size * (n // columns) * height / (columns * width)))
     _bare_image(axis, sheet.reshape(-1, columns * width))
     axis.set(xlabel=x_label, ylabel=y_label)
-    plt.close(figure)
     return figure
 
 
@@ -114,7 +118,7 @@ def learning_curve(
                 f"curves[{name!r}]: expected one value an epoch, ({len(epochs)},) or ({len(epochs)}, seeds), "
                 f"got shape {values.shape}"
             )
-    figure, axis = plt.subplots()
+    figure, axis = _subplots()
     for name, values in curves.items():
         values = np.ma.masked_invalid(
             values.reshape(len(epochs), -1)
@@ -128,7 +132,6 @@ def learning_curve(
         axis.axhline(value, color=BLACK, ls="--", lw=1, label=name)
     axis.set(xlabel=x_label, ylabel=y_label, xscale=x_scale)
     axis.legend()
-    plt.close(figure)
     return figure
 
 
@@ -138,7 +141,7 @@ def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points: expected shape (n, 2), got {points.shape}")
     expect.positions("labels", labels, len(points), len(classes))
-    figure, axis = plt.subplots(figsize=(6.4, 5.4))
+    figure, axis = _subplots(figsize=(6.4, 5.4))
     colours = mpl.colormaps["tab10"](np.arange(len(classes)) % 10)
     for position, name in enumerate(classes):
         marker = f"${name}$" if len(name) == 1 and name.isascii() and name.isalnum() else "o"
@@ -147,7 +150,6 @@ def latent_map(points: ArrayLike, labels: ArrayLike, classes: Sequence[str]) -> 
     axis.set(xlabel="first latent dimension", ylabel="second latent dimension", aspect="equal")
     if max(map(len, classes)) > 1:
         axis.legend()
-    plt.close(figure)
     return figure
 
 
@@ -162,7 +164,7 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike, *, names: Sequence
             f"rates: expected (settings, seeds) as the distortions and a name a setting, got {rates.shape}, "
             f"{distortions.shape} and {len(names)} names"
         )
-    figure, axis = plt.subplots(figsize=(6.4, 4.6))
+    figure, axis = _subplots(figsize=(6.4, 4.6))
     x, y = rates.mean(axis=1), distortions.mean(axis=1)
     axis.plot(x, y, color=BLUE, lw=1.5)
     for rate, distortion in zip(rates, distortions, strict=True):
@@ -176,7 +178,6 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike, *, names: Sequence
     axis.set(
         xlim=limits[0], ylim=limits[1], xlabel="rate, nats per image", ylabel="distortion, nats per image"
     )
-    plt.close(figure)
     return figure
 
 
@@ -202,7 +203,7 @@ def densities(
             f"densities: expected (n, {len(axis)}, {len(axis)}), means and deviations (n, 2), n a multiple of 3, "
             f"got {densities.shape}, {means.shape} and {deviations.shape}"
         )
-    figure, panels = plt.subplots(n // columns, columns, figsize=(7.2, 2.5 * n // columns), squeeze=False)
+    figure, panels = _subplots(n // columns, columns, figsize=(7.2, 2.5 * n // columns), squeeze=False)
     for panel, density, mean, deviation, name in zip(
         panels.flat, densities, means, deviations, names, strict=True
     ):
@@ -218,7 +219,6 @@ def densities(
         panel.set_aspect("equal")
         panel.locator_params(nbins=4)
         panel.grid(False)
-    plt.close(figure)
     return figure
 
 
@@ -229,7 +229,7 @@ def reliability(bins: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> F
       bins: name → (confidence, accuracy, share), (n,) each; a point's area grows with its share, and what
         is NaN (an empty bin) is left out.
     """
-    figure, axis = plt.subplots(figsize=(5.4, 4.8))
+    figure, axis = _subplots(figsize=(5.4, 4.8))
     axis.plot([0, 1], [0, 1], color=BLACK, ls="--", lw=1, label="calibrated")
     for name, columns in bins.items():
         confidence, accuracy, share = map(np.asarray, columns)
@@ -242,7 +242,6 @@ def reliability(bins: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]) -> F
         axis.scatter(confidence, accuracy, s=12 + 300 * share, color=line.get_color(), alpha=0.6, lw=0)
     axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
     axis.legend(loc="upper left")
-    plt.close(figure)
     return figure
 
 
@@ -253,7 +252,7 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
         raise ValueError(
             f"counts: expected a row and a column for each of {len(classes)} classes, got {counts.shape}"
         )
-    figure, axis = plt.subplots(figsize=(5.4, 4.8))
+    figure, axis = _subplots(figsize=(5.4, 4.8))
     mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
     axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
     for (row, column), count in np.ndenumerate(counts):
@@ -262,7 +261,6 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
     axis.set(xlabel="answer", ylabel="true class", xticks=range(len(classes)), yticks=range(len(classes)))
     axis.set(xticklabels=classes, yticklabels=classes)
     axis.grid(False)
-    plt.close(figure)
     return figure
 
 

@@ -23,10 +23,11 @@ def importance_weighted_bound(log_weights: Float[Array, "samples batch"], k: int
       log_weights: log p(x, z) − log q(z|x) at independent samples, in nats: `objectives.log_weights`.
       k: samples a group; the samples make samples // k independent groups, whose mean is returned.
 
-    k = 1 gives the ELBO. Raises ValueError where k does not divide the samples.
+    k = 1 gives the ELBO. Raises ValueError for no samples, and where k does not divide them.
     Reference: Burda, Grosse & Salakhutdinov (2016).
     """
     samples, batch = log_weights.shape
+    expect.positive_int("samples", samples)
     k = expect.positive_int("k", k)
     if samples % k:
         raise ValueError(f"k: expected a divisor of the {samples} samples, got {k}")
@@ -46,10 +47,12 @@ def split_rate(mean: Float[Array, "n d"], logvar: Float[Array, "n d"], rng_key: 
 
     Here x is one of the n images, each with probability 1/n, and q(z) = (1/n) Σ q(z|xᵢ), their mixture. Its
     log-density at one z of each image is a sum over all n: no bound, but it takes n² densities. The mutual
-    information is at most log n.
+    information is at most log n. Raises ValueError for no images.
 
     Reference: Hoffman & Johnson (2016).
     """
+    if not len(mean):
+        raise ValueError(f"mean: expected at least one image's, got shape {mean.shape}")
     z = gaussian_sample(rng_key, mean, logvar)
 
     def log_mixture(z: Float[Array, " d"]) -> Float[Array, ""]:

@@ -58,6 +58,8 @@ def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     _check_features(first, second, least=2)
+    if (largest := max(np.abs(first).max(), np.abs(second).max())) > 1e75:
+        raise ValueError(f"features: expected magnitudes whose fourth powers are finite, got {largest:g}")
     covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second)]
     values, vectors = np.linalg.eigh(covariances[0])
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
@@ -86,6 +88,8 @@ def precision_recall(real: ArrayLike, samples: ArrayLike, *, neighbours: int = 3
     real, samples = np.asarray(real, np.float64), np.asarray(samples, np.float64)
     neighbours = expect.positive_int("neighbours", neighbours)
     _check_features(real, samples, least=neighbours + 1)
+    origin = real.mean(axis=0)  # far from it the squares below would lose the distances' digits
+    real, samples = real - origin, samples - origin
 
     def share_among(points: np.ndarray, members: np.ndarray) -> float:
         radii = np.sort(_distances(members, members), axis=1)[:, neighbours]  # itself comes first

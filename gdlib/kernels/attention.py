@@ -6,6 +6,7 @@ from functools import wraps
 import jax
 import jax.numpy as jnp
 
+from gdlib import expect
 from gdlib.kernels.products import transposed_product
 
 
@@ -38,6 +39,8 @@ def with_gradient_by_hand(formula: Callable) -> Callable:
 
     @wraps(formula)
     def attention(queries, keys, values, mask=None, *, scale=None):
+        if mask is not None:
+            expect.booleans("mask", mask)
         scale = queries.shape[-1] ** -0.5 if scale is None else scale
         return scaled(scale * queries, keys, values, mask)
 

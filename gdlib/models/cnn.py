@@ -45,6 +45,8 @@ class CNN(nnx.Module):
         for name, sizes in named.items():
             for size in sizes:
                 expect.positive_int(name, size)
+        if not channels:
+            raise ValueError("channels: expected at least one convolution's, got none")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout: expected a share from 0 to below 1, got {dropout}")
         self.image_shape, self.classes = tuple(image_shape), classes

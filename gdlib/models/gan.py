@@ -80,7 +80,7 @@ class Discriminator(nnx.Module):
     def __call__(self, samples: Float[Array, "batch ..."]) -> Float[Array, " batch"]:
         expect.trailing_shape("samples", samples, self.sample_shape)
         *hidden, last = self.layers
-        h = samples.reshape(len(samples), -1)
+        h = samples.reshape(len(samples), math.prod(self.sample_shape))
         for layer in hidden:
             h = jax.nn.leaky_relu(layer(h), 0.2)
         return last(h)[:, 0]
@@ -88,6 +88,12 @@ class Discriminator(nnx.Module):
 
 def _convolution(inputs: int, outputs: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
     return nnx.Conv(inputs, outputs, (3, 3), strides=stride, conv_general_dilated=convolution, rngs=rngs)
+
+
+def _two(channels: tuple[int, ...]) -> tuple[int, int]:
+    if len(channels) != 2:
+        raise ValueError(f"channels: expected two numbers, one for each convolution, got {tuple(channels)}")
+    return channels
 
 
 def _quarter(sample_shape: tuple[int, ...]) -> tuple[int, int]:
@@ -121,7 +127,7 @@ class ConvGenerator(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.latent = expect.positive_int("latent", latent)
-        _checked_sizes(channels, sample_shape)
+        _checked_sizes(_two(channels), sample_shape)
         self.small = (*_quarter(sample_shape), channels[0])
         self.sample_shape, self.output = tuple(sample_shape), output
         self.dense = nnx.Linear(latent, math.prod(self.small), rngs=rngs)
@@ -145,7 +151,7 @@ class ConvDiscriminator(nnx.Module):
     """
 
     def __init__(self, sample_shape: tuple[int, int, int], channels: tuple[int, int], *, rngs: nnx.Rngs):
-        _checked_sizes(channels, sample_shape)
+        _checked_sizes(_two(channels), sample_shape)
         features = math.prod(_quarter(sample_shape)) * channels[1]
         self.sample_shape = tuple(sample_shape)
         self.first = _convolution(sample_shape[2], channels[0], 2, rngs)

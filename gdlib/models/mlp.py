@@ -40,7 +40,7 @@ class MLP(nnx.Module):
 
     def __call__(self, examples: Float[Array, "batch ..."]) -> Float[Array, "batch classes"]:
         expect.trailing_shape("examples", examples, self.example_shape)
-        h = examples.reshape(len(examples), -1)
+        h = examples.reshape(len(examples), math.prod(self.example_shape))
         for layer in self.hidden:
             h = nnx.relu(layer(h))
         return self.logits(h)

@@ -266,6 +266,10 @@ class CharacterModel(nnx.Module):
         )
         return self.logits(unroll(self.cell, inputs)[0])
 
+    def check_conditions(self, conditions: Int[Array, " batch"]) -> None:
+        """Raise TypeError or ValueError for what is none of them."""
+        expect.tokens("conditions", conditions, self.condition.num_embeddings)
+
     def start(self, batch: int, steps: int | None = None) -> Carry:
         """What is known before the first token: nothing. A state has room for any number of steps."""
         del steps

@@ -48,7 +48,8 @@ def attend(
         may look at nothing gets weights and a mean of 0.
       scale: default 1/√d.
 
-    Reverse mode alone differentiates it. Reference: Vaswani et al. (2017).
+    Raises TypeError for a mask that is not of booleans. Reverse mode alone differentiates it.
+    Reference: Vaswani et al. (2017).
     """
     scores = scale * queries @ keys.swapaxes(-1, -2)
     if mask is not None:

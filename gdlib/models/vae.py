@@ -112,7 +112,7 @@ class ConditionalVAE(nnx.Module):
         """Mean and log-variance of q(z|x, y), each (batch, latent)."""
         expect.trailing_shape("images", images, self.vae.image_shape)
         expect.positions("labels", labels, len(images), self.classes)
-        encoder, pixels = self.vae.encoder, images.reshape(len(images), -1)
+        encoder, pixels = self.vae.encoder, images.reshape(len(images), math.prod(self.vae.image_shape))
         h = nnx.relu(encoder.hidden(pixels) + layers.embedded(self.encoder_classes, labels))
         return encoder.mean(h), encoder.logvar(h)
 

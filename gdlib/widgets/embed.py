@@ -79,7 +79,16 @@ def layer_packed(layer: Layer) -> dict[str, Any]:
 
 
 def layers_packed(layers: tuple[Layer, ...] | list[Layer], name: str = "layers") -> list[dict[str, Any]]:
-    """Layers for the page. Raises ValueError where one's outputs are not the next one's inputs."""
+    """Layers for the page.
+
+    Raises ValueError where one's outputs are not the next one's inputs, or not as many as its scales and biases.
+    """
+    for layer in layers:
+        if not layer.integers.shape[1:] == np.shape(layer.scale) == np.shape(layer.bias):
+            raise ValueError(
+                f"{name}: expected a scale and a bias for each output, got shapes {layer.integers.shape}, "
+                f"{np.shape(layer.scale)} and {np.shape(layer.bias)}"
+            )
     for first, second in itertools.pairwise(layers):
         if first.integers.shape[1] != second.integers.shape[0]:
             raise ValueError(
@@ -127,7 +136,10 @@ def widget(
       parts: scripts beside this file that `name` builds on, such as "player".
     """
     here = files("gdlib.widgets")
-    text = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
+    try:
+        text = json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    except ValueError as error:  # a page's parser knows neither NaN nor infinity
+        raise ValueError(f"{name}: expected finite numbers for the page, got others ({error})") from None
     identifier = f"{name}-{hashlib.sha256((body + text).encode()).hexdigest()[:10]}"
     script = "\n".join((here / f"{part}.js").read_text("utf-8") for part in (*parts, name))
     block = (

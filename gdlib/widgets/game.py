@@ -1,5 +1,6 @@
 """A game of two networks in the plane, frame by frame: samples, judgement, and where the samples are pulled."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -63,6 +64,11 @@ def game(games: Mapping[str, Sequence[Frame]], modes: ArrayLike, *, extent: floa
         raise ValueError(f"modes: expected shape (m, 2), got {modes.shape}")
     if not 0 < extent < np.inf:
         raise ValueError(f"extent: expected a number above 0, got {extent}")
+    shapes = {tuple(np.shape(array) for array in frame[1:4]) for frames in games.values() for frame in frames}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"games: expected frames whose samples, surface and field have the same shapes, got {sorted(shapes)}"
+        )
     pulls = [np.linalg.norm(np.asarray(f.field), axis=-1) for frames in games.values() for f in frames]
     payload = {
         "games": {name: [_packed(frame, extent) for frame in frames] for name, frames in games.items()},
@@ -92,7 +98,7 @@ def _packed(frame: Frame, extent: float) -> dict[str, Any]:
     largest = float(np.abs(field).max()) or 1.0
     inside = np.clip(samples / extent, -1, 1)
     return {
-        "step": frame.step,
+        "step": operator.index(frame.step),
         "note": frame.note,
         "samples": packed(np.rint(32767 * inside).astype(np.int16)),
         "surface": packed(np.rint(255 * surface).astype(np.uint8)),

@@ -8,6 +8,7 @@ from flax import nnx
 
 from gdlib import decoding
 from gdlib.data import tokens
+from gdlib.models import rnn
 
 A, B = 4, 5
 
@@ -80,3 +81,35 @@ def test_another_temperature_or_key_compiles_nothing_anew():
 def test_what_cannot_be_decoded_is_refused(conditions, options, said):
     with pytest.raises(ValueError, match=said):
         decoding.decode(Counter(), conditions, jax.random.key(0), **options)
+
+
+def test_by_default_texts_are_drawn_from_the_model_itself():
+    conditions = jnp.zeros(50, jnp.int32)
+    plain = decoding.decode(Counter(), conditions, jax.random.key(0), steps=4)
+    one = decoding.decode(Counter(), conditions, jax.random.key(0), steps=4, temperature=1.0)
+    np.testing.assert_array_equal(plain, one)
+    cold = decoding.decode(Counter(), conditions, jax.random.key(0), steps=4, temperature=0.3)
+    assert (plain != cold).any()
+
+
+class Lost(Counter):
+    """Its logits are NaN for texts without an A, from the second token on."""
+
+    def next(self, carry, tokens_, conditions):
+        carry, logits = super().next(carry, tokens_, conditions)
+        return carry, jnp.where(((carry == 2) & (conditions == 0))[:, None], jnp.nan, logits)
+
+
+def test_logits_that_are_nan_are_named_and_no_text_is_given():
+    with pytest.raises(ValueError, match="model: expected logits that are numbers, got NaN"):
+        decoding.decode(Lost(), jnp.array([1, 0]), jax.random.key(0), steps=3)
+    decoding.decode(Lost(), jnp.array([1, 0]), jax.random.key(0), steps=1)
+
+
+@pytest.mark.parametrize("condition", [-1, 5])
+def test_a_condition_that_the_model_does_not_know_is_named(condition):
+    cell = rnn.GRUCell(4, 3, rngs=nnx.Rngs(0))
+    model = rnn.CharacterModel(cell, 6, 5, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="conditions: expected values from 0 to 4"):
+        decoding.decode(model, jnp.array([0, condition]), jax.random.key(0), steps=2)
+    assert decoding.decode(model, jnp.array([0, 4]), jax.random.key(0), steps=2).shape == (2, 2)

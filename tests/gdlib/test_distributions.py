@@ -79,3 +79,20 @@ def test_the_continuous_bernoulli_integrates_to_one(logit):
     assert np.exp(log_c) * np.trapezoid(density, x) == pytest.approx(1, abs=1e-5)
     slope = jax.grad(D.continuous_bernoulli_log_normalizer)(jnp.float32(logit))
     assert np.isfinite(slope)
+
+
+def test_a_sample_whose_rows_would_share_their_noise_is_refused(untyped):
+    with pytest.raises(ValueError, match=r"logvar: expected the mean's shape \(3,\), got \(2, 3\)"):
+        D.gaussian_sample(jax.random.key(0), jnp.zeros(3), jnp.zeros((2, 3)))
+
+
+def test_the_normalisers_slope_is_right_on_both_sides_of_its_switch():
+    """d log C / dl = 1/l − 1/sinh l, in double precision; and it falls to 0 as l / 6."""
+    logits = np.concatenate([np.geomspace(1e-4, 30, 200), [0.49999, 0.50001]])
+    slope = jax.vmap(jax.grad(D.continuous_bernoulli_log_normalizer))
+    expected = np.where(logits < 1e-2, logits / 6 - 7 * logits**3 / 360, 1 / logits - 1 / np.sinh(logits))
+    for sign in (1, -1):
+        np.testing.assert_allclose(slope(jnp.array(sign * logits, jnp.float32)), sign * expected, rtol=2e-4)
+    values = D.continuous_bernoulli_log_normalizer(jnp.array(logits, jnp.float32))
+    np.testing.assert_allclose(values, np.log(logits / np.tanh(logits / 2)), rtol=1e-6)
+    assert slope(jnp.zeros(1))[0] == 0

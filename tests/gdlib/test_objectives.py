@@ -281,3 +281,31 @@ def test_texts_whose_shapes_disagree_are_refused(untyped, shapes):
 def test_a_target_that_is_no_token_is_refused(untyped):
     with pytest.raises(ValueError, match="labels: expected values from 0 to 2"):
         objectives.text_cross_entropy(jnp.zeros((1, 2, 3)), jnp.array([[0, 3]]), jnp.ones((1, 2), bool))
+
+
+@pytest.mark.parametrize("loss", [objectives.discriminator_loss, objectives.wasserstein_critic_loss])
+@pytest.mark.parametrize("shapes", [((3,), (3, 1)), ((3, 1), (3, 1)), ((3,), (1,)), ((1,), (3,))])
+def test_pairs_that_would_broadcast_are_named(untyped, loss, shapes):
+    real, fake = map(jnp.zeros, shapes)
+    with pytest.raises(ValueError, match=r"(logits|scores): expected shape \(batch,\) of real and of fake"):
+        loss(real, fake)
+
+
+def test_a_penalty_between_examples_wants_a_fake_for_each(untyped):
+    with pytest.raises(ValueError, match=r"fake: expected the real examples' shape \(3, 2\), got \(1, 2\)"):
+        objectives.gradient_penalty(
+            lambda x: x.sum(1), jnp.zeros((3, 2)), jnp.zeros((1, 2)), jax.random.key(0)
+        )
+
+
+def test_a_mask_of_numbers_is_refused(untyped):
+    logits, targets = jnp.zeros((2, 3, 4)), jnp.zeros((2, 3), jnp.int32)
+    with pytest.raises(TypeError, match="mask: expected booleans, got an array of float32"):
+        objectives.text_cross_entropy(logits, targets, jnp.full((2, 3), 0.5))
+
+
+@pytest.mark.parametrize("samples", [0, -1])
+def test_fewer_samples_than_one_are_refused(samples):
+    model = vae.VAE((2, 2, 1), 2, encoder_hidden=3, decoder_hidden=3, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="samples: expected an integer of at least 1"):
+        objectives.log_weights(model, jnp.zeros((1, 2, 2, 1)), jax.random.key(0), samples=samples)

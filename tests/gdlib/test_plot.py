@@ -147,3 +147,17 @@ def test_a_confusion_matrix_writes_every_count_that_is_not_zero():
         ValueError, match=r"counts: expected a row and a column for each of 3 classes, got \(2, 2\)"
     ):
         plot.confusion(np.zeros((2, 2)), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot.image_rows({"a": np.full((3, 4, 5, 1), 2.0)}),
+        lambda: plot.learning_curve([1, 2], {"a": np.ones((2, 2, 2))}, y_label="y"),
+        lambda: plot.learning_curve([1, 2], {"a": [1, 2]}, y_label="y", x_scale="no scale"),
+    ],
+)
+def test_an_error_leaves_no_figure_open(untyped, draw):
+    with pytest.raises(ValueError):  # noqa: PT011  the last one is matplotlib's
+        draw()
+    assert plt.get_fignums() == []

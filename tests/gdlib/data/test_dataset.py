@@ -50,3 +50,16 @@ def test_images_refuses_values_out_of_range_and_another_rank():
         Dataset.of_images(np.full((2, 4, 4), 256), np.zeros(2, int), ("a",))
     with pytest.raises(ValueError, match=r"pixels: expected shape \(n, height, width\)"):
         Dataset.of_images(np.zeros((2, 16)), np.zeros(2, int), ("a",))
+
+
+@pytest.mark.parametrize("inputs", [np.array(["a", "b"]), np.array([None, {}], object)])
+def test_inputs_that_are_no_numbers_are_refused(inputs):
+    with pytest.raises(TypeError, match="inputs: expected numbers, got an array of"):
+        Dataset.checked(inputs, [0, 1], ("a", "b"))
+
+
+def test_images_that_are_scaled_already_are_refused():
+    with pytest.raises(ValueError, match="pixels: expected grey values from 0 to 255, got floats up to 1"):
+        Dataset.of_images(np.linspace(0, 1, 32).reshape(2, 4, 4), [0, 0], ("a",))
+    dark = Dataset.of_images(np.ones((2, 4, 4), np.uint8), [0, 0], ("a",))  # bytes are what they are
+    np.testing.assert_allclose(dark.inputs, 1 / 255)

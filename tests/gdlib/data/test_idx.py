@@ -134,3 +134,31 @@ def test_no_network_is_said_and_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(ConnectionError, match=r"could not download mnist .* pass folder="):
         mnist()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_images_of_two_sizes_are_named(folder):
+    images = idx.FILES["test"][0]
+    (folder / f"{images}.gz").write_bytes(gzip.compress(in_idx(np.zeros((10, 3, 3), np.uint8))))
+    with pytest.raises(ValueError, match=r"images of one size, got \(28, 28\) to train on and \(3, 3\)"):
+        mnist(folder)
+
+
+def test_a_cut_header_and_another_type_are_said_in_plain_words(tmp_path):
+    (tmp_path / "cut").write_bytes(b"\x00\x00\x08\x03\x00")
+    with pytest.raises(ValueError, match="cut: expected a header of 16 bytes, got a file of 5"):
+        idx.read(tmp_path / "cut")
+    (tmp_path / "floats").write_bytes(b"\x00\x00\x0d\x01\x00\x00\x00\x01" + bytes(4))
+    with pytest.raises(ValueError, match="floats: expected an IDX file of bytes, got one of floats"):
+        idx.read(tmp_path / "floats")
+
+
+def test_a_cache_that_cannot_be_written_to_is_not_called_a_missing_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pooch.core.Pooch.fetch", refused)
+    with pytest.raises(OSError, match=r"mnist could not be kept in .*Permission denied") as caught:
+        mnist()
+    assert not isinstance(caught.value, ConnectionError)

@@ -59,3 +59,8 @@ def test_adding_marks_one_number_in_each_half():
 def test_adding_refuses_sizes_that_are_none(untyped, n, length):
     with pytest.raises((TypeError, ValueError), match=r"(n|length): expected"):
         adding(jax.random.key(0), n, length)
+
+
+def test_a_seed_that_is_no_integer_is_named(untyped):
+    with pytest.raises(TypeError, match=r"seed: expected an integer, got 1\.5"):
+        mnist_1d(seed=1.5)

@@ -68,3 +68,10 @@ def test_a_unit_is_active_where_its_mean_moves():
 def test_no_unit_of_a_diverged_model_is_called_dead():
     with pytest.raises(ValueError, match=r"mean: expected finite numbers.*row 2"):
         evaluate.active_units(jnp.zeros((4, 2)).at[2].set(jnp.nan))
+
+
+def test_no_samples_and_no_images_are_named():
+    with pytest.raises(ValueError, match="samples: expected an integer of at least 1"):
+        evaluate.importance_weighted_bound(jnp.zeros((0, 3)), 1)
+    with pytest.raises(ValueError, match="mean: expected at least one image's"):
+        evaluate.split_rate(jnp.zeros((0, 3)), jnp.zeros((0, 3)), jax.random.key(0))

@@ -105,3 +105,17 @@ def test_features_that_cannot_be_compared_are_named():
             compare(np.zeros((5, 2)), np.zeros((1, 2)))
         with pytest.raises(ValueError, match="features: expected finite"):
             compare(np.zeros((5, 2)), np.full((5, 2), np.inf))
+
+
+def test_coverage_does_not_hang_on_the_origin():
+    rng = np.random.default_rng(0)
+    real, samples = rng.normal(size=(60, 3)), rng.normal(size=(60, 3)) + 0.5
+    here, far = (evaluate.precision_recall(real + shift, samples + shift) for shift in (0.0, 1e7))
+    np.testing.assert_allclose(far, here, atol=0.02)
+
+
+def test_features_too_large_to_be_squared_are_named():
+    features = np.random.default_rng(0).normal(size=(5, 2))
+    with pytest.raises(ValueError, match="features: expected magnitudes whose fourth powers are finite"):
+        evaluate.frechet_distance(1e200 * features, features)
+    assert np.isfinite(evaluate.frechet_distance(1e70 * features, features))

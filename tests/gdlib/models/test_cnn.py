@@ -146,3 +146,12 @@ def test_sizes_that_make_no_network_are_named(untyped, make, error, message):
 def test_examples_of_another_shape_are_named(untyped, model, shape, message):
     with pytest.raises(ValueError, match=message):
         model(jnp.zeros(shape))
+
+
+def test_a_network_without_convolutions_is_refused():
+    with pytest.raises(ValueError, match="channels: expected at least one convolution's"):
+        cnn.CNN((8, 8, 1), 3, channels=(), rngs=nnx.Rngs(0))
+
+
+def test_no_examples_give_no_logits():
+    assert mlp.MLP((4, 4, 1), (3,), 2, rngs=nnx.Rngs(0))(jnp.zeros((0, 4, 4, 1))).shape == (0, 2)

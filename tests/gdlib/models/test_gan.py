@@ -158,3 +158,16 @@ def test_classes_that_are_none_are_named(untyped, labels, error, message):
 def test_a_code_with_no_room_for_chance_is_named(untyped):
     with pytest.raises(ValueError, match="classes: expected fewer than the generator's 3, got 3"):
         gan.ConditionalGenerator(gan.Generator(3, (7,), (4,), rngs=nnx.Rngs(0)), 3)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda channels: gan.ConvGenerator(4, channels, (8, 8, 1), rngs=nnx.Rngs(0)),
+        lambda channels: gan.ConvDiscriminator((8, 8, 1), channels, rngs=nnx.Rngs(0)),
+    ],
+    ids=["generator", "discriminator"],
+)
+def test_another_number_of_channels_than_two_is_named(untyped, make):
+    with pytest.raises(ValueError, match=r"channels: expected two numbers.*got \(2, 3, 4\)"):
+        make((2, 3, 4))

@@ -243,3 +243,19 @@ def test_tokens_out_of_range_are_refused_and_under_jit_are_zeros(untyped):
 def test_sizes_that_are_none_are_refused(untyped, sizes):
     with pytest.raises((TypeError, ValueError), match=r"(features|hidden): expected an integer"):
         rnn.LSTMCell(*sizes, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("kind", [rnn.PlainCell, rnn.LSTMCell, rnn.GRUCell])
+def test_padding_that_is_nan_changes_neither_states_nor_gradients(kind):
+    cell = kind(2, 3, rngs=nnx.Rngs(0))
+    sequences = jax.random.normal(jax.random.key(1), (2, 5, 2))
+    lengths = jnp.array([5, 3])
+    spoilt = sequences.at[1, 3:].set(jnp.nan)
+    graphdef, weights = nnx.split(cell)
+
+    def loss(weights, sequences):
+        return jnp.sum(jnp.sin(rnn.unroll(nnx.merge(graphdef, weights), sequences, lengths)[0]))
+
+    found, expected = (jax.value_and_grad(loss, (0, 1))(weights, x) for x in (spoilt, sequences))
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)

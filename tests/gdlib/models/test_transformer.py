@@ -370,3 +370,31 @@ def test_tokens_or_vectors_not_both_and_not_neither():
     for both in ({}, {"vocabulary": 3, "features": 2}):
         with pytest.raises(ValueError, match="vocabulary, features: expected one of them"):
             transformer.TransformerClassifier(4, **both, **SMALL, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("mask", [jnp.full((3, 3), 0.5), jnp.where(jnp.eye(3) > 0, 0.0, -jnp.inf)])
+def test_a_mask_of_numbers_is_refused(untyped, mask):
+    with pytest.raises(TypeError, match="mask: expected booleans, got an array of float32"):
+        transformer.attend(*jnp.zeros((3, 3, 2)), mask)
+
+
+def test_huge_values_that_are_hidden_send_no_gradient():
+    queries, keys, values = jax.random.normal(jax.random.key(0), (3, 4, 2))
+    mask = jnp.arange(4)[None] < 3
+
+    def loss(queries, keys, values):
+        return jnp.sum(jnp.sin(transformer.attend(queries, keys, values, mask)[0]))
+
+    huge = [array.at[3].set(1e37) for array in (keys, values)]
+    found = jax.grad(loss, (0, 1, 2))(queries, *huge)
+    expected = jax.grad(loss, (0, 1, 2))(queries, keys, values)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    assert not found[1][3].any()
+    assert not found[2][3].any()
+
+
+def test_by_default_a_translator_has_four_heads_of_sixteen():
+    model = transformer.Translator(5, 6, longest=4, rngs=nnx.Rngs(0))
+    assert (model.blocks[0].self_attention.heads, model.width, len(model.blocks)) == (4, 64, 2)
+    assert model.encoder.blocks[0].attention.heads == 4

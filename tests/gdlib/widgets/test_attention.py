@@ -86,7 +86,7 @@ def changed_weights(path, value):
         ({"weights": {}}, "weights: expected those of a Translator as nested dicts, lacks 'norm'"),
         (
             changed_weights(("blocks", 1, "cross_attention", "out", "kernel"), np.zeros((4, 5))),
-            r"\['cross'\]\['mixed'\]\['kernel'\]: expected shape \(4, 4\), got \(4, 5\)",
+            r"\['cross_attention'\]\['out'\]\['kernel'\]: expected shape \(4, 4\), got \(4, 5\)",
         ),
         (changed_weights(("blocks", 1), None), r"weights\['blocks'\]\[1\].*got None"),
         (changed_weights(("more",), np.zeros(2)), r"weights\['more'\]: expected shape None, got \(2,\)"),

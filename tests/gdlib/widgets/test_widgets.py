@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gdlib import widgets
+from gdlib.widgets import embed
 
 rng = np.random.default_rng(0)
 LAYERS = [
@@ -199,3 +200,27 @@ def test_a_film_holds_its_pictures():
 def test_what_makes_no_film_is_named(frames, message):
     with pytest.raises(ValueError, match=message):
         widgets.film(frames, columns=2, alt="x")
+
+
+@pytest.mark.parametrize("number", [np.inf, np.nan])
+def test_a_payload_holds_numbers_that_a_page_can_read(number):
+    with pytest.raises(ValueError, match="plane: expected finite numbers for the page"):
+        embed.widget("plane", "", {"x": [1.0, number]}, description="none")
+
+
+def test_a_layer_without_a_bias_for_each_output_is_named():
+    layer = embed.quantize(np.ones((2, 3)), np.zeros(3))
+    with pytest.raises(ValueError, match="layers: expected a scale and a bias for each output"):
+        embed.layers_packed([layer._replace(bias=layer.bias[:2])])
+
+
+def moment(step=0, samples=4, points=3):
+    arrays = np.zeros((samples, 2)), np.full((points, points), 0.5), np.zeros((points, points, 2))
+    return widgets.Frame(step, *arrays, note="")
+
+
+def test_frames_of_a_game_have_one_shape_and_any_kind_of_integer():
+    widgets.game({"a": [moment(np.int64(3))]}, np.zeros((1, 2)), extent=1.0)
+    for other in (moment(samples=5), moment(points=4)):
+        with pytest.raises(ValueError, match=r"games: expected frames .* have the same shapes"):
+            widgets.game({"a": [moment()], "b": [other]}, np.zeros((1, 2)), extent=1.0)
