@@ -1,6 +1,7 @@
 """From a model that predicts the next token to whole texts: one compiled loop for a batch."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from gdlib.data import tokens
 
 
 def decode(
-    model: nnx.Module,
+    model: Any,
     conditions: PyTree,
     rng_key: Key[Array, ""],
     *,

@@ -1,5 +1,7 @@
-"""Log-densities, divergences and samples. Natural logarithms, so every quantity is in nats; a sum
-runs over the last axis, so every result is per example."""
+"""Log-densities, divergences and samples.
+
+Natural logarithms, so every quantity is in nats; a sum runs over the last axis, so every result is per example.
+"""
 
 import jax
 import jax.numpy as jnp

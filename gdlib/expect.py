@@ -1,5 +1,8 @@
-"""The checks that eager entry points share. Each error names the argument, what was expected and
-what came. Values are looked at here, once, where data enters; never inside a compiled step."""
+"""The checks that eager entry points share.
+
+Each error names the argument, what was expected and what came. Values are looked at here, once, where data enters;
+never inside a compiled step.
+"""
 
 import operator
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import PyTree
 
 
@@ -28,7 +32,7 @@ def positive_int(name: str, value: Any) -> int:
 
 def random_key(name: str, value: Any) -> jax.Array:
     """`value`, a typed key or a vector of them. Raises TypeError or ValueError."""
-    if not jnp.issubdtype(getattr(value, "dtype", None), jax.dtypes.prng_key):
+    if not jnp.issubdtype(getattr(value, "dtype", np.dtype(object)), jax.dtypes.prng_key):
         raise TypeError(f"{name}: expected a key from jax.random.key, got {describe(value)}")
     if value.ndim > 1 or value.size == 0:
         raise ValueError(f"{name}: expected one key or a vector of keys, got shape {value.shape}")
@@ -49,7 +53,7 @@ def booleans(name: str, array: Any) -> None:
 
 def finite(name: str, array: Any) -> None:
     """Raise ValueError where a floating-point array holds NaN or an infinity; traced, it has no values yet."""
-    if isinstance(array, jax.core.Tracer):
+    if isinstance(array, Tracer):
         return
     array = np.asarray(array)
     if jnp.issubdtype(array.dtype, jnp.inexact) and not np.isfinite(array).all():
@@ -68,7 +72,7 @@ def within(name: str, array: Any, low: float | int, high: float | int) -> None:
 
 def positions(name: str, labels: Any, count: int, classes: int, *, lowest: int = 0) -> None:
     """Raise TypeError or ValueError unless `labels` are `count` integers from `lowest` to `classes` − 1."""
-    traced = isinstance(labels, jax.core.Tracer)  # it has no values yet, but a type and a shape
+    traced = isinstance(labels, Tracer)  # it has no values yet, but a type and a shape
     labels = labels if traced else np.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"{name}: expected integers, got {describe(labels)}")
@@ -82,7 +86,7 @@ def tokens(name: str, ids: Any, vocabulary: int) -> None:
     """Raise TypeError or ValueError unless `ids` are integers from 0 to `vocabulary` − 1; traced, their type alone."""
     if not jnp.issubdtype(ids.dtype, jnp.integer):
         raise TypeError(f"{name}: expected integers, got {describe(ids)}")
-    if not isinstance(ids, jax.core.Tracer):
+    if not isinstance(ids, Tracer):
         within(name, ids, 0, vocabulary - 1)
 
 
@@ -98,8 +102,8 @@ def examples(name: str, data: PyTree) -> int:
     for leaf in leaves:
         if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
             raise TypeError(f"{name}: expected a pytree of arrays, got one that holds a {describe(leaf)}")
-    lengths = {leaf.shape[0] if leaf.shape else None for leaf in leaves}
-    if len(lengths) != 1 or lengths & {None, 0}:
+    lengths = {leaf.shape[0] if leaf.shape else 0 for leaf in leaves}
+    if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"{name}: expected arrays with one first axis of at least 1, got lengths {lengths}")
     for leaf in leaves:
         finite(name, _on_the_device(name, leaf))

@@ -1,5 +1,8 @@
-"""What training minimises. Every term is per example and in nats; the mean over the batch stands in
-the chapter, where the reader sees it. A model is known by what it can do (`encode`, `decode`)."""
+"""What training minimises.
+
+Every term is per example and in nats; the mean over the batch stands in the chapter, where the reader sees it. A model
+is known by what it can do (`encode`, `decode`).
+"""
 
 import math
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -17,9 +20,9 @@ from gdlib.distributions import bernoulli_log_prob, gaussian_kl, gaussian_log_pr
 class LatentModel(Protocol):
     """A model with q(z|x) = N(mean, diag exp(logvar)), p(z) = N(0, I) and Bernoulli p(x|z)."""
 
-    def encode(self, images): ...
+    def encode(self, images) -> tuple[Array, Array]: ...
 
-    def decode(self, latent): ...
+    def decode(self, latent) -> Array: ...
 
 
 @runtime_checkable

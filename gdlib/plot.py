@@ -1,11 +1,15 @@
-"""Arrays → figures. Nothing here trains, and nothing knows a model. Each function returns a figure
-that pyplot does not know: a notebook shows it where it is a cell's last expression, once."""
+"""Arrays → figures: nothing here trains, and nothing knows a model.
+
+Each function returns a figure that pyplot does not know: a notebook shows it where it is a cell's last expression, once.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
+from matplotlib import patches, ticker
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -16,7 +20,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
 )  # fmt: skip
 STYLE = {
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK]),
+    "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK]),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -33,7 +37,7 @@ def use_style() -> None:
     """The book's look for every figure of a notebook, drawn as SVG."""
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-    mpl.rcParams.update(STYLE)
+    mpl.rcParams.update(STYLE)  # pyright: ignore[reportCallIssue, reportArgumentType]
     set_matplotlib_formats("svg", metadata={"Date": None})
 
 
@@ -173,7 +177,7 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike, *, names: Sequence
         axis.annotate(name, here, xytext=(8, 6), textcoords="offset points")
     axis.margins(0.12)
     limits = axis.get_xlim(), axis.get_ylim()
-    for total in mpl.ticker.MaxNLocator(8).tick_values(0, (rates + distortions).max() * 1.2):
+    for total in ticker.MaxNLocator(8).tick_values(0, (rates + distortions).max() * 1.2):
         axis.axline((0, total), slope=-1, color="0.8", lw=0.8, zorder=0)
     axis.set(
         xlim=limits[0], ylim=limits[1], xlabel="rate, nats per image", ylabel="distortion, nats per image"
@@ -211,7 +215,7 @@ def densities(
         near = np.concatenate([axis[inside.any(axis=1)] - mean[0], axis[inside.any(axis=0)] - mean[1]])
         reach = 1.1 * max(np.abs(near).max(), 2.5 * deviation.max())
         panel.contourf(axis, axis, density.T, levels=8, cmap="Blues")
-        ellipse = mpl.patches.Ellipse(mean, *(4 * deviation), fill=False, color=VERMILION, lw=2)
+        ellipse = patches.Ellipse(mean, *(4 * deviation), fill=False, color=VERMILION, lw=2)
         panel.add_patch(ellipse)
         panel.set(
             xlim=mean[0] + np.array([-reach, reach]), ylim=mean[1] + np.array([-reach, reach]), title=name

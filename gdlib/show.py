@@ -29,7 +29,7 @@ def _shortened(text: str) -> str:
         node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds) and ast.get_docstring(node)
     ]
     for node in sorted(documented, key=lambda node: -node.lineno):  # from below: line numbers stay right
-        first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+        first, last = node.body[0].lineno - 1, node.body[0].end_lineno or node.lineno
         blank = next((i for i in range(first, last) if not lines[i].strip()), None)
         if blank is not None:
             lines[first:last] = [*lines[first : blank - 1], f'{lines[blank - 1]}"""']

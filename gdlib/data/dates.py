@@ -5,7 +5,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -74,10 +74,11 @@ def written_dates(
     held_out = {day: fraction(salt + day) < share for day in {iso for _, _, iso, *_ in kept}}
     if len(set(held_out.values())) < 2:
         raise ValueError(f"share: expected one that leaves dates on both sides, got {share}")
-    return tuple(
+    rest, out = (
         _dates([row for row in kept if held_out[row[2]] == side], languages, len(rows) - len(kept))
         for side in (False, True)
     )
+    return rest, out
 
 
 def _dates(rows: list[tuple], languages: Sequence[str], ambiguous: int) -> Dates:
@@ -93,7 +94,8 @@ def _dates_of(label: int, language: str, styles: Sequence[str], days: range) -> 
 
     locale = locale_of(language)
     # "%(d)s. %(MMMM)s %(y)s" → ["", "d", ". ", "MMMM", " ", "y", ""]: letters and fields in turn.
-    patterns = [re.split(r"%\((\w+)\)s", get_date_format(style, locale).format) for style in styles]
+    formats: list[Any] = [get_date_format(cast(Any, style), locale) for style in styles]
+    patterns = [re.split(r"%\((\w+)\)s", form.format) for form in formats]
     for day in map(datetime.date.fromordinal, days):
         iso = day.isoformat()
         pieces = list(patterns[int(len(patterns) * fraction(f"{iso} {language} style"))])

@@ -29,15 +29,14 @@ def mnist_1d(*, shuffled: bool = False, seed: int = 42) -> tuple[Dataset, Datase
     try:
         from mnist1d.data import get_dataset_args, make_dataset  # imports pyplot: only where it is used
 
-        arguments = get_dataset_args()
+        arguments: Any = get_dataset_args()
         arguments.shuffle_seq, arguments.seed = shuffled, seed
         made = make_dataset(arguments)
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-    return Dataset.checked(made["x"], made["y"], DIGITS), Dataset.checked(
-        made["x_test"], made["y_test"], DIGITS
-    )
+    train, test = ((made[f"x{part}"], made[f"y{part}"]) for part in ("", "_test"))
+    return Dataset.checked(*train, DIGITS), Dataset.checked(*test, DIGITS)
 
 
 class Regression(NamedTuple):

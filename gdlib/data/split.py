@@ -1,7 +1,7 @@
 """Splits that hang on the examples alone: not on their order, a seed or a library's version."""
 
 import hashlib
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -44,17 +44,7 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
     return dataset[np.array(rest)], dataset[np.array(held_out)]
 
 
-@runtime_checkable
-class OfEntities(Protocol):
-    """Texts, each of which says something of an entity; `select` takes positions."""
-
-    texts: tuple[str, ...]
-    entities: tuple[str, ...]
-
-    def select(self, index: np.ndarray) -> Any: ...
-
-
-def hold_out_entities(names: OfEntities, *, share: float, salt: str = "") -> tuple[OfEntities, OfEntities]:
+def hold_out_entities(names: Any, *, share: float, salt: str = "") -> tuple[Any, Any]:
     """(rest, held out), split by entity: Peru's names in all languages stand on one side.
 
     Held out are the entities whose SHA-256, of `salt` and the entity, lies below `share` when it is read as a
@@ -62,7 +52,7 @@ def hold_out_entities(names: OfEntities, *, share: float, salt: str = "") -> tup
     is left out of the rest.
 
     Args:
-      names: to split.
+      names: to split: `texts`, the `entities` that they name, and `select(positions)`, as `Names` has them.
       share: of the entities, about, that are held out; between 0 and 1.
       salt: another one splits otherwise.
 

@@ -82,9 +82,9 @@ def calibration(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15) -> Cali
     position = np.minimum((confident * bins).astype(int), bins - 1)
     count = np.bincount(position, minlength=bins)
     with np.errstate(invalid="ignore"):
-        means = [np.bincount(position, values, bins) / count for values in (confident, right)]
+        confidence, accuracy = (np.bincount(position, values, bins) / count for values in (confident, right))
     share = count / len(labels)
-    return Calibration(*means, share, float(np.nansum(share * np.abs(means[1] - means[0]))))
+    return Calibration(confidence, accuracy, share, float(np.nansum(share * np.abs(accuracy - confidence))))
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:

@@ -89,13 +89,13 @@ def precision_recall(real: ArrayLike, samples: ArrayLike, *, neighbours: int = 3
     neighbours = expect.positive_int("neighbours", neighbours)
     _check_features(real, samples, least=neighbours + 1)
     origin = real.mean(axis=0)  # far from it the squares below would lose the distances' digits
-    real, samples = real - origin, samples - origin
+    ours, theirs = real - origin, samples - origin
 
     def share_among(points: np.ndarray, members: np.ndarray) -> float:
         radii = np.sort(_distances(members, members), axis=1)[:, neighbours]  # itself comes first
         return float((_distances(points, members) <= radii).any(axis=1).mean())
 
-    return PrecisionRecall(share_among(samples, real), share_among(real, samples))
+    return PrecisionRecall(share_among(theirs, ours), share_among(ours, theirs))
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The gradient of attention, written out: less time and memory than autodiff's."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
 
@@ -41,7 +42,7 @@ def with_gradient_by_hand(formula: Callable) -> Callable:
     def attention(queries, keys, values, mask=None, *, scale=None):
         if mask is not None:
             expect.booleans("mask", mask)
-        scale = queries.shape[-1] ** -0.5 if scale is None else scale
+        scale = 1 / math.sqrt(queries.shape[-1]) if scale is None else scale
         return scaled(scale * queries, keys, values, mask)
 
     return attention

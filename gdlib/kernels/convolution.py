@@ -66,7 +66,7 @@ def convolution(
     if out_sharding is not None:
         raise ValueError(f"out_sharding: expected None, got {out_sharding}")
     ones = (1,) * (inputs.ndim - 2)
-    strides, *dilations = (
+    strides, input_dilation, kernel_dilation = (
         one_a_direction(name, ones if sizes is None else sizes, inputs)
         for name, sizes in (
             ("window_strides", window_strides),
@@ -76,16 +76,17 @@ def convolution(
     )
     space, window = (
         [1 + d * (size - 1) for d, size in zip(dilation, sizes, strict=True)]
-        for dilation, sizes in zip(dilations, (inputs.shape[1:-1], kernel.shape[:-2]), strict=True)
+        for dilation, sizes in zip(
+            (input_dilation, kernel_dilation), (inputs.shape[1:-1], kernel.shape[:-2]), strict=True
+        )
     )
     pads = _pairs(padding, space, window, strides)
     check_fits([size + sum(pair) for size, pair in zip(space, pads, strict=True)], window)
     dtype = jnp.promote_types(inputs.dtype, kernel.dtype)
     result = dtype if preferred_element_type is None else jnp.dtype(preferred_element_type)
     x, kernel = (array.astype(jnp.promote_types(dtype, result)) for array in (inputs, kernel))
-    return _convolved(x, kernel, Movement(strides, pads, *dilations, feature_group_count, precision)).astype(
-        result
-    )
+    movement = Movement(strides, pads, input_dilation, kernel_dilation, feature_group_count, precision)
+    return _convolved(x, kernel, movement).astype(result)
 
 
 # A program of its own where nothing else is compiled: so the arrays' device chooses the form.

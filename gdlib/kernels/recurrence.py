@@ -8,8 +8,7 @@ import jax.numpy as jnp
 
 
 def with_gradient_by_hand(formula: Callable) -> Callable:
-    """`formula`, a recurrence (advance, driven, kernel, bias, carry, valid) → (states, carry), with `backward` for its
-    gradient."""
+    """`formula`, a recurrence (advance, driven, …, valid) → (states, carry), with `backward` for its gradient."""
     recurrence = jax.custom_vjp(formula, nondiff_argnums=(0,))
     recurrence.defvjp(_forward, backward)
     return wraps(formula)(lambda *arguments: recurrence(*arguments))
@@ -27,8 +26,9 @@ def _forward(advance, driven, kernel, bias, carry, valid):
 
 
 def backward(advance, saved, cotangents):
-    """From the last step to the first, δ is the loss's gradient in the carry: what the state sent to the loss joins it,
-    `pull_back` takes it through one `advance`, and Uᵀ to the state before.
+    """Backpropagation through time: from the last step to the first, δ is the loss's gradient in the carry.
+
+    What the state sent to the loss joins it, `pull_back` takes it through one `advance`, and Uᵀ to the state before.
 
     Args:
       saved: the kernel U, the state before each step, and each step's `pull_back`.

@@ -14,8 +14,10 @@ WINDOW, POOL = 3, 2
 
 
 class CNN(nnx.Module):
-    """An image → one logit a class. Convolutions of 3 × 3 without padding, each followed by ReLU and a pooling
-    of 2 × 2; then a dense layer with ReLU, dropout, and a dense layer to the logits.
+    """An image → one logit a class.
+
+    Convolutions of 3 × 3 without padding, each followed by ReLU and a pooling of 2 × 2; then a dense layer with ReLU,
+    dropout, and a dense layer to the logits.
 
     Args:
       image_shape: (height, width, channels).
@@ -105,8 +107,9 @@ class CNN(nnx.Module):
 
 
 class SequenceCNN(nnx.Module):
-    """A sequence → one logit a class: three convolutions of stride 2 with ReLU, of windows 5, 3 and 3, padded by a
-    zero at each end, and a dense layer.
+    """A sequence → one logit a class.
+
+    Three convolutions of stride 2 with ReLU, of windows 5, 3 and 3, padded by a zero at each end; then a dense layer.
 
     Args:
       length: of a sequence, at least 3.

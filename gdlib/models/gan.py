@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -106,8 +107,10 @@ def _quarter(sample_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class ConvGenerator(nnx.Module):
-    """z → an image: a dense layer to a quarter of its height and width, then two convolutions, each of which makes
-    four channels for every one it needs, and lays them out as pixels of an image twice as high and wide.
+    """z → an image: a dense layer to a quarter of its height and width, then two convolutions.
+
+    Each of them makes four channels for every one it needs, and lays them out as pixels of an image twice as high and
+    wide.
 
     Args:
       latent: numbers in a code.
@@ -175,7 +178,7 @@ class GAN(nnx.Module):
     Raises ValueError where the one makes what the other does not take.
     """
 
-    def __init__(self, generator: nnx.Module, discriminator: nnx.Module):
+    def __init__(self, generator: Any, discriminator: Any):
         if generator.sample_shape != discriminator.sample_shape:
             raise ValueError(
                 "generator, discriminator: expected the same sample_shape, got a generator that makes "
@@ -199,7 +202,7 @@ class ConditionalGenerator(nnx.Module):
     Reference: Mirza & Osindero (2014).
     """
 
-    def __init__(self, generator: nnx.Module, classes: int):
+    def __init__(self, generator: Any, classes: int):
         self.generator, self.classes = generator, expect.positive_int("classes", classes)
         self.latent, self.sample_shape = generator.latent - classes, generator.sample_shape
         if self.latent < 1:
@@ -226,7 +229,7 @@ class ConditionalDiscriminator(nnx.Module):
       network: `network(samples) -> (batch, classes)`; says its `example_shape` and its `classes`.
     """
 
-    def __init__(self, network: nnx.Module):
+    def __init__(self, network: Any):
         self.network, self.classes, self.sample_shape = network, network.classes, network.example_shape
 
     def __call__(

@@ -11,8 +11,9 @@ from gdlib import expect
 
 
 class MLP(nnx.Module):
-    """An example → one logit a class: dense layers with ReLU between them. Without hidden layers it is linear:
-    softmax regression.
+    """An example → one logit a class: dense layers with ReLU between them.
+
+    Without hidden layers it is linear: softmax regression.
 
     Args:
       example_shape: of one example, without the batch axis.

@@ -5,7 +5,7 @@ combines them, unit by unit. Its carry is a tuple whose last member is the state
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,9 @@ class PlainCell(Cell):
 
 
 class LSTMCell(Cell):
-    """The carry is (c, h). With i, f, g, o the four parts of W x + b + U h:
+    """The carry is (c, h), a memory and a state.
+
+    With i, f, g, o the four parts of W x + b + U h:
 
       c′ = σ(f) c + σ(i) tanh(g),    h′ = σ(o) tanh(c′).
 
@@ -93,7 +95,7 @@ class LSTMCell(Cell):
 
     def __init__(self, features: int, hidden: int, *, forget_bias: float = 1.0, rngs: nnx.Rngs):
         super().__init__(features, hidden, rngs=rngs)
-        bias = self.inputs.bias
+        bias: Any = self.inputs.bias
         bias[...] = bias[...].at[hidden : 2 * hidden].set(forget_bias)
 
     @staticmethod
@@ -105,7 +107,9 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """With r̂, ẑ, n̂ the three parts of W x + b and r̂′, ẑ′, n̂′ those of U h + b′:
+    """The carry is (h,): the update gate z mixes the state before and a new one.
+
+    With r̂, ẑ, n̂ the three parts of W x + b and r̂′, ẑ′, n̂′ those of U h + b′:
 
       r = σ(r̂ + r̂′),  z = σ(ẑ + ẑ′),    h′ = (1 − z) tanh(n̂ + r n̂′) + z h.
 
@@ -142,10 +146,10 @@ def unroll(
     `time`. Its gradient is written by hand, so that reverse mode alone differentiates it.
     """
     sequences, valid = _time_first(cell, sequences, lengths)
-    carry = cell.start(sequences.shape[1]) if carry is None else carry
+    start = cell.start(sequences.shape[1]) if carry is None else carry
     driven = cell.inputs(sequences)  # W x + b of all steps at once
-    states, carry = recur(cell.advance, *_recurrent(cell, driven, carry), valid)
-    return states.swapaxes(0, 1), carry
+    states, last = recur(cell.advance, *_recurrent(cell, driven, start), valid)
+    return states.swapaxes(0, 1), last
 
 
 @with_gradient_by_hand
@@ -187,7 +191,8 @@ def _time_first(cell: Cell, sequences: Array, lengths: Array | None) -> tuple[Ar
 def _recurrent(cell: Cell, driven: Array, carry: Carry) -> tuple[Array, Array, Array, Carry]:
     """What a recurrence takes, in the type that holds it all: what a scan carries keeps its type."""
     kernel = cell.recurrent.kernel[...]
-    bias = cell.recurrent.bias[...] if cell.recurrent_bias else jnp.zeros(kernel.shape[1], kernel.dtype)
+    own: Any = cell.recurrent.bias
+    bias = own[...] if cell.recurrent_bias else jnp.zeros(kernel.shape[1], kernel.dtype)
     arrays = driven, kernel, bias, carry
     dtype = jnp.result_type(*jax.tree.leaves(arrays))
     return jax.tree.map(lambda array: array.astype(dtype), arrays)

@@ -51,6 +51,8 @@ def attend(
     Raises TypeError for a mask that is not of booleans. Reverse mode alone differentiates it.
     Reference: Vaswani et al. (2017).
     """
+    if scale is None:
+        scale = 1 / math.sqrt(queries.shape[-1])
     scores = scale * queries @ keys.swapaxes(-1, -2)
     if mask is not None:
         scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)

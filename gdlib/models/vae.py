@@ -1,8 +1,10 @@
-"""The variational autoencoder of Kingma & Welling (2014), with Gaussian latents and binary pixels; one that is told
-the class, and one that has to guess it (Kingma et al. 2014)."""
+"""The variational autoencoder of Kingma & Welling (2014), with Gaussian latents and binary pixels.
+
+Beside it one that is told the class, and one that has to guess it (Kingma et al. 2014).
+"""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from flax import nnx
@@ -133,7 +135,7 @@ class ConditionalVAE(nnx.Module):
         return jax.nn.sigmoid(self.decode(latent, labels))
 
     def given(self, labels: Int[Array, " batch"]) -> "Given":
-        """This model for images of these classes: wherever a VAE goes, as in `objectives.elbo_terms`, it goes."""
+        """The model for images of these classes: wherever a VAE goes, as in `objectives.elbo_terms`, it goes."""
         return Given(self, labels)
 
 
@@ -162,7 +164,7 @@ class SemiSupervisedVAE(nnx.Module):
     Raises ValueError where the two have not the same classes.
     """
 
-    def __init__(self, conditional: ConditionalVAE, classifier: nnx.Module):
+    def __init__(self, conditional: ConditionalVAE, classifier: Any):
         if conditional.classes != classifier.classes:
             raise ValueError(
                 "conditional, classifier: expected the same number of classes, got "

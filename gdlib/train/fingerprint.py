@@ -30,7 +30,7 @@ def program(function: Callable, *arguments: Any) -> str:
 
 def is_key(leaf: Any) -> bool:
     """Whether it is a random key."""
-    return jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+    return jnp.issubdtype(getattr(leaf, "dtype", np.dtype(object)), jax.dtypes.prng_key)
 
 
 def numbers(leaf: Any) -> np.ndarray:

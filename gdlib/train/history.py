@@ -77,7 +77,7 @@ class History:
     def append_training(self, rows: Mapping[str, ArrayLike], survived: ArrayLike) -> None:
         """Append the metrics of a chunk of steps, and note which seed survived only so many of them."""
         survived = np.asarray(survived)
-        before, length = self.alive(survived.shape), len(next(iter(rows.values())))
+        before, length = self.alive(survived.shape), len(np.asarray(next(iter(rows.values()))))
         for seed in np.flatnonzero(before & (survived < length)):
             self.diverged[int(seed)] = self.steps + int(survived.flat[seed])
         self.train = _joined(self.train, rows)

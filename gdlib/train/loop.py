@@ -1,12 +1,14 @@
-"""The one loop that runs steps. It knows minibatches, chunks, seeds, checkpoints and what to do when a number stops
-being finite, and nothing of models."""
+"""The one loop that runs steps.
+
+It knows minibatches, chunks, seeds, checkpoints and what to do when a number stops being finite, and nothing of models.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -131,7 +133,7 @@ def fit(
         except KeyboardInterrupt as interrupt:
             nnx.update(modules, state)  # it may have come while they were being written
             history.truncate(done)
-            interrupt.history = history
+            interrupt.history = history  # pyright: ignore[reportAttributeAccessIssue]
             interrupt.add_note(f"fit: the modules hold the state after step {done} of {bar.total}.")
             raise
         finally:
@@ -157,15 +159,16 @@ def _advance(run, state: PyTree, data: PyTree, indices: np.ndarray, rng_key: Arr
 
 def _progress_bar(done: int, total: int, progress: bool) -> tqdm:
     # TQDM_DISABLE in the environment silences the bar, unless `disable` is given: so only where it is meant.
-    quiet = {} if progress else {"disable": True}
-    return tqdm(total=total, initial=done, unit="step", **quiet)
+    bar = partial(tqdm, total=total, initial=done, unit="step")
+    return bar() if progress else bar(disable=True)
 
 
 @contextmanager
 def _debugging(rng_key: Array) -> Iterator[None]:
     """JAX's checks for NaN and infinity as they are set, but off for many seeds."""
     single = not rng_key.ndim
-    nans, infs = jax.config.jax_debug_nans and single, jax.config.jax_debug_infs and single
+    config: Any = jax.config
+    nans, infs = config.jax_debug_nans and single, config.jax_debug_infs and single
     with jax.debug_nans(nans), jax.debug_infs(infs):
         yield
 

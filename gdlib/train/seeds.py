@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import optax
@@ -53,7 +54,7 @@ def _one_optimizer(model: nnx.Module, optimizer: optax.GradientTransformation) -
     return model, nnx.Optimizer(model, optimizer, wrt=nnx.Param)
 
 
-def _two_optimizers(gan: nnx.Module, optimizer: optax.GradientTransformation) -> tuple:
+def _two_optimizers(gan: Any, optimizer: optax.GradientTransformation) -> tuple:
     players = gan.generator, gan.discriminator
     return gan, *(nnx.Optimizer(player, optimizer, wrt=nnx.Param) for player in players)
 
@@ -80,10 +81,10 @@ _split_quickly = _jit(_made, compiler_options={"xla_backend_optimization_level":
 def select_seed(modules: PyTree, seed: int) -> PyTree:
     """One seed's modules, out of modules with a leading seed axis: copies, without that axis."""
     graphdef, state = nnx.split(modules)
-    seeds = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(state)}
-    if len(seeds) != 1 or None in seeds:
-        raise ValueError(f"modules: expected one leading seed axis in every array, got sizes {seeds}")
-    if not 0 <= operator.index(seed) < (count := seeds.pop()):
+    counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(state)}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"modules: expected one leading seed axis in every array, got sizes {counts}")
+    if not 0 <= operator.index(seed) < (count := counts.pop()):
         raise ValueError(f"seed: expected 0 to {count - 1}, got {seed}")
     return nnx.merge(graphdef, _row(state, seed))
 
