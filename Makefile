@@ -53,6 +53,7 @@ test: lint unit test-oldest pages
 lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/basedpyright --level error
 	$(BIN)/python tools/notebooks.py --check
 	$(BIN)/python tools/release.py --check
 

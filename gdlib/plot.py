@@ -1,6 +1,6 @@
 """Arrays → figures: nothing here trains, and nothing knows a model.
 
-Each function returns a figure that pyplot does not know: a notebook shows it where it is a cell's last expression, once.
+Each function returns a figure that pyplot does not know: a notebook shows it where it is a cell's last expression.
 """
 
 from collections.abc import Mapping, Sequence

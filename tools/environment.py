@@ -15,7 +15,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 OLDEST_PYTHON = (3, 11)
 # What gdlib's own tests need beside gdlib.
-TESTING = ["pytest", "pytest-xdist", "hypothesis", "beartype", "jaxtyping"]
+TESTING = ["pytest", "pytest-xdist", "hypothesis", "beartype", "jaxtyping", "grain"]
 
 
 def missing():
