@@ -1,10 +1,14 @@
 """gdlib: what the chapters of *Generate, Discriminate* train, measure and draw.
 
-Read the modules in the order in which data flows through them: `datasets`, `models`, `objectives`,
-`train`, `evaluate`, `plot`; `distributions` and `checks` serve them all.
+A room for each subject, in the order in which data flows through them: `data`, `models` (on `layers` and `kernels`),
+`objectives`, `train`, `evaluate`, `plot`, `widgets`; `distributions`, `checks`, `show` and `expect` serve them all.
 """
 
+import hashlib
+import platform
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
@@ -43,3 +47,38 @@ def require(written_for: str, *, source: str) -> None:
             "have changed. Open the page anew from the book, or run "
             f'`%pip install "gdlib @ {source}"`, then restart the kernel and run again.'
         )
+
+
+def keep_compiled() -> Path | None:
+    """Keep compiled programs in the user's cache folder: a page that is run again need not compile them anew.
+
+    Only what took JAX a second or more to compile is kept. There is a folder for each kind of processor, as code for
+    one need not run on another. Returns the folder; None where it cannot be written to. Where JAX was given a folder
+    for this already, that one stays.
+    """
+    import jax
+    import pooch
+
+    config: Any = jax.config
+    kept: str | None = config.jax_compilation_cache_dir
+    if kept is None:
+        folder = Path(pooch.os_cache("gdlib")) / "compiled" / _processor()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "writable").touch()
+        except OSError:
+            return None
+        kept = str(folder)
+        config.update("jax_compilation_cache_dir", kept)
+    return Path(kept)
+
+
+def _processor() -> str:
+    """A name for what code the machine's processor can run."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
+    kind = sorted(
+        {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    )
+    text = "\n".join([platform.machine(), platform.processor(), *kind])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
