@@ -76,9 +76,9 @@ def keep_compiled() -> Path | None:
 def _processor() -> str:
     """A name for what code the machine's processor can run."""
     told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8", errors="replace").splitlines() if told.exists() else []
-    kind = sorted(
-        {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
-    )
-    text = "\n".join([platform.machine(), platform.processor(), *kind])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    if told.exists():
+        lines = told.read_text(encoding="utf-8", errors="replace").splitlines()
+        kinds = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    else:
+        kinds = {platform.processor()}
+    return hashlib.sha256("\n".join([platform.machine(), *sorted(kinds)]).encode()).hexdigest()[:12]

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import notebooks
 import pytest
 
+import gdlib
+
 CELL = compile(notebooks.setup_source(), "set-up", "exec")
 
 
@@ -34,6 +36,7 @@ def run(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(importlib.metadata, "distributions", packages(**here))
             patch.setattr(subprocess, "run", pip)
+            patch.setattr(gdlib, "keep_compiled", lambda: asked.setdefault("compiled", "kept"))
             patch.delitem(sys.modules, "flax", raising=False)
             exec(CELL, {})
         return asked
@@ -43,6 +46,7 @@ def run(monkeypatch):
 
 def test_everything_that_is_there_is_kept_but_flax(run):
     asked = run()
+    assert asked["compiled"] == "kept"
     assert sorted(asked["kept"]) == ["jax==0.7.2", "numpy==2.1.3"]
     assert re.fullmatch(r"gdlib @ git\+https://.*@v\d+\.\d+\.\d+", asked["install"])
 
