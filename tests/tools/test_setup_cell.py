@@ -64,7 +64,7 @@ def test_a_broken_installation_without_a_name_is_passed_over(run, monkeypatch):
 
 
 def test_where_gdlib_is_nothing_is_installed(run):
-    assert run(here={"gdlib": "0.2.0"}) == {}
+    assert run(here={"gdlib": "0.2.0"}) == {"compiled": "kept"}
 
 
 @pytest.mark.parametrize(
