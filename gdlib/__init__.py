@@ -57,12 +57,12 @@ def keep_compiled() -> Path | None:
     for this already, that one stays.
     """
     import jax
-    import pooch
+    import platformdirs
 
     config: Any = jax.config
     kept: str | None = config.jax_compilation_cache_dir
     if kept is None:
-        folder = Path(pooch.os_cache("gdlib")) / "compiled" / _processor()
+        folder = platformdirs.user_cache_path("gdlib") / "compiled" / _processor()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "writable").touch()
