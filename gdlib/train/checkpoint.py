@@ -105,10 +105,15 @@ class Checkpoint:
             return None
         try:
             record = self._restore(epoch, "record", ocp.args.JsonRestore())
-            different = self._differences(record)
+            different = self._differences(record["identity"])
             if not different:
                 arrays = self._restore(epoch, "arrays", ocp.args.StandardRestore())
-                return epoch, _from_paths(arrays["state"], state), _history(arrays, record["history"])
+                started = record["initial"], _some_numbers(_from_paths(arrays["state"], state))
+                if any(_close(self.initial, numbers) for numbers in started):
+                    return epoch, _from_paths(arrays["state"], state), _history(arrays, record["history"])
+                different = [
+                    "initial weights (to go on with a run, give the modules as they were at its beginning)"
+                ]
         except Exception as error:
             raise ValueError(
                 f"checkpoint: {self.folder} cannot be read ({type(error).__name__}: {error})"
@@ -117,19 +122,12 @@ class Checkpoint:
             f"checkpoint: expected this run in {self.folder}, got another's: {', '.join(different)}"
         )
 
-    def _differences(self, record: dict[str, Any]) -> list[str]:
-        found, initial = record["identity"], record["initial"]
-        different = [
+    def _differences(self, found: dict[str, str]) -> list[str]:
+        return [
             f"{name} {found.get(name)} and not {value}"
             for name, value in self.identity.items()
             if found.get(name) != value
         ]
-        alike = self.initial.keys() == initial.keys() and all(
-            _close(ours, initial[path]) for path, ours in self.initial.items()
-        )
-        if not different and not alike:
-            return ["initial weights (to go on with a run, give the modules as they were at its beginning)"]
-        return different
 
     def _restore(self, epoch: int, item: str, how: Any) -> Any:
         return self.manager.restore(epoch, args=ocp.args.Composite(**{item: how}))[item]
@@ -189,9 +187,12 @@ def _some_numbers(state: PyTree) -> dict[str, list[float]]:
     return {path: some(array) for path, array in _by_path(state).items()}
 
 
-def _close(ours: list[float], theirs: list[float]) -> bool:
+def _close(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> bool:
     """Equal, but for the rounding of another processor."""
-    return len(ours) == len(theirs) and np.allclose(ours, theirs, rtol=1e-3, atol=1e-5, equal_nan=True)
+    return ours.keys() == theirs.keys() and all(
+        np.allclose(numbers, theirs[path], rtol=1e-3, atol=1e-5, equal_nan=True)
+        for path, numbers in ours.items()
+    )
 
 
 def _writable(folder: str | PathLike) -> Path:

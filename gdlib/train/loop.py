@@ -86,8 +86,8 @@ def fit(
       validate_every: "epoch" or "chunk".
       checkpoint: a folder on this machine ("~" is the home folder). What it holds of this very run is resumed
         from, to the bit; each `checkpoint_every` epochs the run is saved there, atomically. It is of this very run
-        where key, data, sizes, initial weights, the number of devices and the operations of `step` and `validate` are
-        the same, their constants (a learning rate) included.
+        where key, data, sizes, the number of devices and the operations of `step` and `validate` are the same, their
+        constants (a learning rate) included; the modules are as they were at its beginning, or as they were saved.
       sharding: how a minibatch lies on the devices, such as NamedSharding(mesh, P("data")). Weights and
         data are then replicated over the mesh.
       progress: show a progress bar.

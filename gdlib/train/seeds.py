@@ -60,8 +60,9 @@ def _two_optimizers(gan: Any, optimizer: optax.GradientTransformation) -> tuple:
 
 
 def _created(make, with_optimizers, optimizer, rng_key: Array, arguments: tuple) -> PyTree:
-    # Weights are drawn once: what the compiler would win in the drawing, it takes longer to find.
-    on_cpu = {device.platform for device in rng_key.devices()} == {"cpu"}
+    # Weights are drawn once: what the compiler would win in the drawing, it takes longer to find. The key's own device
+    # runs the program; what other compilers make of that option is not known.
+    on_cpu = {device.device_kind for device in rng_key.devices()} == {"cpu"}
     program = _split_quickly if on_cpu else _split
     return nnx.merge(*program(make, with_optimizers, optimizer, rng_key, arguments))
 

@@ -119,7 +119,7 @@ def test_checkpoint_every_so_many_epochs_and_the_last(tmp_path, monkeypatch):
 
 
 def test_a_finished_run_is_loaded_and_trained_no_further(tmp_path):
-    modules, again = fresh(), fresh(seed=3)
+    modules, again = fresh(), fresh()
     history = fit(modules, checkpoint=tmp_path)
     loaded = fit(again, checkpoint=tmp_path)
     np.testing.assert_array_equal(weights(again), weights(modules))
@@ -194,9 +194,36 @@ def test_a_checkpoint_of_more_epochs_is_refused_and_kept(tmp_path):
     fit(modules, epochs=3, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="epochs: expected at least the checkpoint's 3, got 2"):
         fit(fresh(), epochs=2, checkpoint=tmp_path)
-    again = fresh(seed=1)
+    again = fresh()
     fit(again, epochs=3, checkpoint=tmp_path)
     np.testing.assert_array_equal(weights(again), weights(modules))
+
+
+def test_the_modules_that_it_saved_go_on(tmp_path):
+    whole, parts = fresh(), fresh()
+    fit(whole, epochs=4)
+    fit(parts, epochs=2, checkpoint=tmp_path)
+    fit(parts, epochs=4, checkpoint=tmp_path)
+    np.testing.assert_array_equal(weights(parts), weights(whole))
+
+
+def test_other_initial_weights_are_another_run(tmp_path):
+    fit(fresh(), checkpoint=tmp_path)
+    other = fresh(seed=3)
+    with pytest.raises(ValueError, match=r"got another's: initial weights \(to go on"):
+        fit(other, epochs=5, checkpoint=tmp_path)
+    np.testing.assert_array_equal(weights(other), weights(fresh(seed=3)))
+
+
+def test_two_runs_cannot_write_to_one_folder(tmp_path):
+    other = checkpoint._locked(tmp_path)  # as a run has it, in this process or in another
+    modules = fresh()
+    with pytest.raises(OSError, match=r"checkpoint: expected a folder of its own, got .*another run writes"):
+        fit(modules, checkpoint=tmp_path)
+    np.testing.assert_array_equal(weights(modules), weights(fresh()))
+    other.close()
+    fit(modules, checkpoint=tmp_path)
+    fit(fresh(), checkpoint=tmp_path)  # a run that has ended is in nobody's way
 
 
 def test_a_fingerprint_tells_types_shapes_and_keys_apart():
@@ -224,7 +251,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_before_the_first_step(tmp_p
 def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    modules, again = fresh(), fresh(seed=3)
+    modules, again = fresh(), fresh()
     fit(modules, checkpoint="~/run")
     assert not (tmp_path / "~").exists()
     fit(again, checkpoint=tmp_path / "home" / "run")
