@@ -132,9 +132,7 @@ def fit(
                 saved.save(epoch + 1, state, history, last=epoch + 1 == epochs)
         except KeyboardInterrupt as interrupt:
             nnx.update(modules, state)  # it may have come while they were being written
-            history.truncate(done)
-            interrupt.history = history  # pyright: ignore[reportAttributeAccessIssue]
-            interrupt.add_note(f"fit: the modules hold the state after step {done} of {bar.total}.")
+            _tell(interrupt, history, done, bar.total)
             raise
         finally:
             bar.close()
@@ -155,6 +153,13 @@ def _advance(run, state: PyTree, data: PyTree, indices: np.ndarray, rng_key: Arr
         if (np.asarray(survived) == len(indices)).all():
             return after, metrics, survived
     return chunk(guarded=True)
+
+
+def _tell(interrupt: Any, history: History, done: int, total: float) -> None:
+    """What a run that was interrupted leaves behind: the history up to there, and a note."""
+    history.truncate(done)
+    interrupt.history = history
+    interrupt.add_note(f"fit: the modules hold the state after step {done} of {total}.")
 
 
 def _progress_bar(done: int, total: int, progress: bool) -> tqdm:
