@@ -42,7 +42,7 @@ def test_what_is_created_is_what_op_by_op_would_be():
     assert jax.tree.structure(nnx.state(optimizer)) == jax.tree.structure(
         nnx.state(nnx.Optimizer(expected, ADAM, wrt=nnx.Param))
     )
-    assert optimizer.tx is ADAM
+    assert optimizer.tx == ADAM
 
 
 def test_each_seed_is_what_its_key_alone_makes():
