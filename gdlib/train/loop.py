@@ -155,7 +155,7 @@ def _advance(run, state: PyTree, data: PyTree, indices: np.ndarray, rng_key: Arr
     return chunk(guarded=True)
 
 
-def _tell(interrupt: Any, history: History, done: int, total: float) -> None:
+def _tell(interrupt: Any, history: History, done: int, total: int | float) -> None:
     """What a run that was interrupted leaves behind: the history up to there, and a note."""
     history.truncate(done)
     interrupt.history = history
