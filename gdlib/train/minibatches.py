@@ -146,7 +146,8 @@ def minibatches(
     if not isinstance(data, Source):
         if batch_size is None:
             raise TypeError(
-                "batch_size: expected an integer, how many of the examples make a minibatch, got None"
+                "batch_size: expected an integer, how many of the examples make a minibatch, got None (only a source, "
+                "with steps_per_epoch, identity and epoch, makes its own)"
             )
         return OfArrays(data, rng_key, batch_size, chunk_size, sharding)
     for name, size in {"batch_size": batch_size, "chunk_size": chunk_size}.items():
