@@ -54,6 +54,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/basedpyright --level error
+	$(BIN)/python tools/scripts.py
 	$(BIN)/python tools/notebooks.py --check
 	$(BIN)/python tools/release.py --check
 

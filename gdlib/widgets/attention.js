@@ -1,10 +1,16 @@
-// A text that the reader types, translated in the page, and where each head looks. `root` is the widget's own element.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// A text that the reader types, translated in the page, and where each head looks.
+import { add, agree, data, find, largestDifference, redrawing } from "./base.js";
+import { softmax } from "./dense.js";
+import { moveByKeys, spoken } from "./show.js";
+import { decoder, encode, place, unpackWeights } from "./transformer.js";
+import { END, FIRST, PAD, START, UNKNOWN, asks, lettersOf, tokensOf, withUnknown } from "./typed.js";
+import { unpack } from "./unpack.js";
+
 const { heads, width, samples, longest, steps } = data;
 const weights = unpackWeights(data.weights);
 const known = tokensOf(data.characters);
 const alphabet = [...data.written];
-const shown = (token) => token === END ? "⏎" : token === START ? "▷" : token === UNKNOWN ? "\ufffd" : alphabet[token - SPECIAL];
+const shown = (token) => token === END ? "⏎" : token === START ? "▷" : token === UNKNOWN ? "\ufffd" : alphabet[token - FIRST];
 
 // text → { letters, tokens, shares, encoder, own, cross }: what is written, always the most probable token, with the
 // probabilities of all; and the weights, [block][position][head][looked at].
@@ -26,19 +32,8 @@ function translate(text) {
   return { letters, tokens, shares, encoder, own: byBlock("own"), cross: byBlock("cross") };
 }
 
-// The largest difference from what the model itself says of the samples, with the same weights.
-function disagreement() {
-  const expected = unpack(data.probabilities);
-  let worst = 0, at = 0;
-  for (const text of samples) for (const share of translate(text).shares) for (const p of share) {
-    worst = Math.max(worst, Math.abs(p - (expected[at++] ?? 2)));
-  }
-  return at === expected.length ? worst : 2;
-}
-
 // ------------------------------------------------------------------------------------------ what is shown
 
-const find = (name) => root.querySelector(`.gdlib-${name}`);
 const typed = find("typed"), from = find("from"), to = find("to"), says = find("says");
 const which = find("which"), head = find("head");
 for (const [kind, name] of [["cross", "from date to text"], ["own", "within the date"], ["encoder", "within the text"]]) {
@@ -95,7 +90,7 @@ function show() {
   says.textContent = withUnknown(answer, found.letters, known);
   markChosen();
 }
-const refresh = oncePerFrame(show);
+const refresh = redrawing(show);
 
 // ------------------------------------------------------------------------------------- pointer and keyboard
 
@@ -115,11 +110,10 @@ which.addEventListener("change", refresh);
 head.addEventListener("change", refresh);
 moveByKeys(from, () => chosen, () => view().lookers.length - 1, choose);
 
-const worst = disagreement();
-root.dataset.disagreement = worst;
-find("agrees").textContent = worst < 1e-3
-  ? `This page and Flax agree: no probability of any character written for the dates to try differs by more than ${worst.toExponential(0)}.`
-  : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+const answers = samples.flatMap((text) => translate(text).shares.flatMap((share) => [...share]));
+agree(largestDifference(answers, unpack(data.probabilities)), 1e-3, {
+  what: "no probability of any character written for the dates to try",
+});
 root.translated = translate;  // for tests and for the curious
 typed.value = samples[0];
 take(samples[0]);

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike
 
 from gdlib import expect
 from gdlib.widgets.embed import Widget, nest_packed, packed, widget
-from gdlib.widgets.typed import SPECIAL, field, stacked_answers
+from gdlib.widgets.typed import TOKENS, field, stacked_answers
 
+EPSILON, BASE = 1e-6, 10_000  # of nnx.LayerNorm, and of the sinusoids in models.transformer
 BODY = f"""
 <div class="gdlib-row">{field("A date")}<output class="gdlib-result" aria-label="Translation"></output></div>
 <div class="gdlib-row gdlib-picks" role="group" aria-label="Dates to try"></div>
@@ -58,11 +59,11 @@ def attention(
         expect.positive_int(name, size)
         for name, size in (("heads", heads), ("longest", longest), ("steps", steps))
     )
-    width = _checked_width(weights, heads, SPECIAL + len(characters), SPECIAL + len(written))
+    width = _checked_width(weights, heads, TOKENS["first"] + len(characters), TOKENS["first"] + len(written))
     answers = stacked_answers(
         samples,
         probabilities,
-        SPECIAL + len(written),
+        TOKENS["first"] + len(written),
         longest=longest,
         rows=lambda _: range(1, steps + 1),
     )
@@ -76,18 +77,15 @@ def attention(
         "probabilities": packed(answers),
         "longest": longest,
         "steps": steps,
+        "tokens": TOKENS,
+        "epsilon": EPSILON,
+        "base": BASE,
     }
     description = (
         f"A date to type, and {len(samples)} to try: a Transformer translates it, and shows which characters each of "
         "its heads looks at."
     )
-    return widget(
-        "attention",
-        BODY,
-        payload,
-        description=description,
-        parts=("unpack", "show", "typed", "dense", "transformer"),
-    )
+    return widget("attention", BODY, payload, description=description)
 
 
 def _checked_width(weights: Mapping, heads: int, sources: int, targets: int) -> int:

@@ -1,5 +1,7 @@
-// Two bells, examples of them, and two ways to learn a boundary. `root` is the widget's own element.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// Two bells, examples of them, and two ways to learn a boundary.
+import { agree, data, find, largestDifference, redrawing } from "./base.js";
+import { unpack } from "./unpack.js";
+
 const COUNTS = [2, 4, 8, 16, 32, 64, 128, 256], DRAWS = 16, EXTENT = 4, START = [[-1, 0], [1, 0]];
 const COLOURS = { naive: "#1f77b4", logistic: "#ff7f0e" };
 const NAMES = { naive: "naive Bayes", logistic: "logistic regression" };
@@ -142,8 +144,8 @@ function curves() {
   return found;
 }
 
-const plane = root.querySelector(".gdlib-plane"), canvas = plane.querySelector("canvas");
-const board = root.querySelector(".gdlib-board"), says = root.querySelector(".gdlib-says");
+const plane = find("plane"), canvas = plane.querySelector("canvas");
+const board = find("board"), says = find("says");
 
 function pencil(target, size) {
   const ratio = window.devicePixelRatio || 1;
@@ -225,24 +227,18 @@ function drawBoard(found) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`, number = (v) => v.toFixed(1).replace("-", "−");
-let waiting = false;
-function draw() {
-  if (waiting) return;  // one drawing a frame, however fast the pointer is
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    const sample = examples(shown, count), found = curves();
-    const lines = { naive: naive(...sample), logistic: logistic(...sample) };
-    drawPlane(lines, sample);
-    drawBoard(found);
-    const mean = world.means[held], at = COUNTS.indexOf(count);
-    says.textContent = `${held ? "crosses" : "circles"} at (${number(mean[0])}, ${number(mean[1])}) · ${count} of each class · `
-      + `error: naive Bayes ${percent(error(lines.naive))}, logistic regression ${percent(error(lines.logistic))}`
-      + ` · over ${DRAWS} draws: ${percent(found.naive[at])}, ${percent(found.logistic[at])}`;
-    board.setAttribute("aria-label", "Learning curves. " + COUNTS.map((n, i) =>
-      `${n}: naive Bayes ${percent(found.naive[i])}, logistic regression ${percent(found.logistic[i])}`).join("; "));
-  });
-}
+const draw = redrawing(() => {
+  const sample = examples(shown, count), found = curves();
+  const lines = { naive: naive(...sample), logistic: logistic(...sample) };
+  drawPlane(lines, sample);
+  drawBoard(found);
+  const mean = world.means[held], at = COUNTS.indexOf(count);
+  says.textContent = `${held ? "crosses" : "circles"} at (${number(mean[0])}, ${number(mean[1])}) · ${count} of each class · `
+    + `error: naive Bayes ${percent(error(lines.naive))}, logistic regression ${percent(error(lines.logistic))}`
+    + ` · over ${DRAWS} draws: ${percent(found.naive[at])}, ${percent(found.logistic[at])}`;
+  board.setAttribute("aria-label", "Learning curves. " + COUNTS.map((n, i) =>
+    `${n}: naive Bayes ${percent(found.naive[i])}, logistic regression ${percent(found.logistic[i])}`).join("; "));
+});
 
 function moveTo(x, y) {
   const inside = (v) => Math.max(-EXTENT, Math.min(EXTENT, v));
@@ -271,22 +267,18 @@ plane.addEventListener("keydown", (event) => {
   if (move) moveTo(world.means[held][0] + move[0], world.means[held][1] + move[1]);
   else draw();
 });
-root.querySelector(".gdlib-count").addEventListener("input", (event) => { count = COUNTS[event.target.value]; draw(); });
+find("count").addEventListener("input", (event) => { count = COUNTS[event.target.value]; draw(); });
 root.querySelectorAll(".gdlib-width").forEach((range, k) => {
   range.addEventListener("input", () => { world.widths[k] = Number(range.value); draw(); });
 });
-root.querySelector(".gdlib-tilt").addEventListener("input", (event) => { world.tilt = Number(event.target.value); draw(); });
-root.querySelector(".gdlib-play").addEventListener("click", () => { shown = (shown + 1) % DRAWS; draw(); });
-new ResizeObserver(draw).observe(plane);
-new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+find("tilt").addEventListener("input", (event) => { world.tilt = Number(event.target.value); draw(); });
+find("play").addEventListener("click", () => { shown = (shown + 1) % DRAWS; draw(); });
 
-// The largest difference from what the chapter's own code learns from some examples.
-const probe = data.probe;
-const worst = Math.max(...Object.keys(METHODS).flatMap((name) =>
-  METHODS[name](unpack(probe.points), probe.labels).map((value, j) => Math.abs(value - probe[name][j]))));
-root.dataset.disagreement = worst;
-root.querySelector(".gdlib-note").textContent = worst < 1e-3
-  ? `This page and the code above agree: no number of a line differs by more than ${worst.toExponential(0)}.`
-  : `This page and the code above disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+// What the chapter's own code learns from some examples.
+const { probe } = data, names = Object.keys(METHODS);
+const learned = names.flatMap((name) => METHODS[name](unpack(probe.points), probe.labels));
+agree(largestDifference(learned, names.flatMap((name) => probe[name])), 1e-3, {
+  who: "the code above", what: "no number of a line",
+});
 root.bells = { world, error, examples, naive, logistic, curves };  // for tests and for the curious
 draw();

@@ -25,7 +25,7 @@ step="0.1"></label></p>
 <p><button type="button" class="gdlib-play">Another draw</button></p>
 </div>
 <p class="gdlib-says" aria-live="polite"></p>
-<p class="gdlib-note"></p>
+<p class="gdlib-note gdlib-agrees"></p>
 <noscript>This figure moves when JavaScript is on.</noscript>
 """
 
@@ -73,4 +73,4 @@ def bells(
         "A plane with two classes, whose means, widths and correlation can be moved, the boundaries that naive Bayes "
         "and logistic regression learn from examples, and how often each errs by the number of examples."
     )
-    return widget("bells", BODY, payload, description=description, parts=("unpack",))
+    return widget("bells", BODY, payload, description=description)

@@ -1,6 +1,9 @@
 // A convolutional network as models.cnn has it. Images and maps lie in memory as in Flax: row by row, pixel by
 // pixel, all channels of one side by side.
-const WINDOW = 3, POOL = 2;
+import { data } from "./base.js";
+import { accumulate, connectAll, softmax } from "./dense.js";
+
+const WINDOW = data.window, POOL = data.pool;
 
 // A convolution, ReLU and pooling. What a row of the window sees lies side by side, and so do its weights.
 function convolve(map, layer) {
@@ -23,7 +26,7 @@ function convolve(map, layer) {
 }
 
 // image → what the network says of it, and its feature maps after each pooling.
-function network(convolutions, dense, height, width) {
+export function network(convolutions, dense, height, width) {
   return (image) => {
     const maps = [];
     let map = { height, width, channels: 1, values: image };

@@ -1,7 +1,7 @@
 // A dense layer as the page holds it, { integers, scale, bias }, and what makes logits into probabilities.
 
 // sums += x[from : from + count] @ integers[row : row + count]; the innermost loop runs along memory.
-function accumulate(sums, x, from, count, { integers }, row) {
+export function accumulate(sums, x, from, count, { integers }, row) {
   const outputs = sums.length;
   for (let i = 0; i < count; i++) {
     const value = x[from + i];
@@ -11,14 +11,14 @@ function accumulate(sums, x, from, count, { integers }, row) {
   }
 }
 
-function connect(x, layer) {
+export function connect(x, layer) {
   const sums = new Float32Array(layer.bias.length);
   accumulate(sums, x, 0, x.length, layer, 0);
   return sums.map((sum, j) => sum * layer.scale[j] + layer.bias[j]);
 }
 
 // All layers one after the other, ReLU between them: logits.
-function connectAll(x, layers) {
+export function connectAll(x, layers) {
   layers.forEach((layer, depth) => {
     x = connect(x, layer);
     if (depth < layers.length - 1) x = x.map((value) => Math.max(value, 0));
@@ -26,7 +26,7 @@ function connectAll(x, layers) {
   return x;
 }
 
-function softmax(logits) {
+export function softmax(logits) {
   const largest = logits.reduce((a, b) => Math.max(a, b));
   const powers = logits.map((logit) => Math.exp(logit - largest));
   const sum = powers.reduce((a, b) => a + b);

@@ -6,7 +6,8 @@ import hashlib
 import html
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -123,9 +124,29 @@ def nest_packed(weights: Mapping) -> dict[str, Any]:
     }
 
 
-def widget(
-    name: str, body: str, payload: dict[str, Any], *, description: str, parts: Sequence[str] = ()
-) -> Widget:
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+
+
+def script(name: str) -> str:
+    """`name`.js and all that it imports, each once, what is imported first.
+
+    They are written as modules, so that editors and linters understand them. A page that is opened from a file must
+    not load modules: here they become one script, in which every name is known.
+    """
+    parts: dict[str, str] = {}
+
+    def collect(name: str) -> None:
+        text = (files("gdlib.widgets") / f"{name}.js").read_text("utf-8")
+        for imported in IMPORT.findall(text):
+            if imported not in parts:
+                collect(imported)
+        parts[name] = re.sub(r"^export ", "", IMPORT.sub("", text), flags=re.MULTILINE)
+
+    collect(name)
+    return "\n".join(parts.values())
+
+
+def widget(name: str, body: str, payload: dict[str, Any], *, description: str) -> Widget:
     """Assemble `name`.js and the shared style around a body.
 
     Args:
@@ -133,20 +154,18 @@ def widget(
       body: HTML.
       payload: what the script gets, as JSON.
       description: what a reader who sees or runs nothing is told.
-      parts: scripts beside this file that `name` builds on, such as "player".
     """
-    here = files("gdlib.widgets")
+    style = (files("gdlib.widgets") / "widget.css").read_text("utf-8")
     try:
         text = json.dumps(payload, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     except ValueError as error:  # a page's parser knows neither NaN nor infinity
         raise ValueError(f"{name}: expected finite numbers for the page, got others ({error})") from None
     identifier = f"{name}-{hashlib.sha256((body + text).encode()).hexdigest()[:10]}"
-    script = "\n".join((here / f"{part}.js").read_text("utf-8") for part in (*parts, name))
     block = (
         f'<div class="gdlib-widget" id="{identifier}" role="group" aria-label="{html.escape(description)}">'
-        f"<style>{(here / 'widget.css').read_text('utf-8')}</style>{body}"
+        f"<style>{style}</style>{body}"
         f'<script type="application/json">{text}</script>'
-        f"<script>(function (root) {{\nroot.dataset.started = true;\n{script}\n}})(document.querySelector("
+        f"<script>(function (root) {{\nroot.dataset.started = true;\n{script(name)}\n}})(document.querySelector("
         f"'[id=\"{identifier}\"]:not([data-started])'));</script></div>"
     )
     return Widget(block, description)

@@ -51,4 +51,4 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
         imsave(file, sheet.reshape(-1, columns * width), cmap="gray_r", vmin=0, vmax=1, format="png")
         pictures.append({"name": name, "image": base64.b64encode(file.getvalue()).decode()})
     payload = {"frames": pictures, "alt": alt}
-    return widget("film", BODY, payload, description=f"{alt}: {', '.join(frames)}", parts=("player",))
+    return widget("film", BODY, payload, description=f"{alt}: {', '.join(frames)}")

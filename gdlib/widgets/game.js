@@ -1,5 +1,8 @@
-// A game of two networks in the plane, frame by frame. `root` is the widget's own element.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// A game of two networks in the plane, frame by frame.
+import { add, data, find, groupName } from "./base.js";
+import { player } from "./player.js";
+import { unpack } from "./unpack.js";
+
 const games = Object.entries(data.games).map(([name, frames]) => ({
   name,
   frames: frames.map((frame) => ({
@@ -12,14 +15,11 @@ const games = Object.entries(data.games).map(([name, frames]) => ({
 }));
 const modes = unpack(data.modes);
 
-const find = (name) => root.querySelector(`.gdlib-${name}`);
 const canvas = find("board"), says = find("says");
-const number = document.querySelectorAll("[data-started]").length;
 games.forEach(({ name }, i) => {
-  const label = document.createElement("label"), input = document.createElement("input");
-  Object.assign(input, { type: "radio", name: `${root.id}-${number}`, value: i, checked: i === 0 });
-  label.append(input, ` ${name}`);
-  find("games").append(label);
+  const label = add(find("games"), "label", {});
+  const input = add(label, "input", { type: "radio", name: groupName, value: i, checked: i === 0 });
+  label.append(` ${name}`);
   input.addEventListener("change", () => { shown = i; redraw(); });
 });
 let shown = 0;
@@ -88,7 +88,7 @@ function draw(moment) {
   says.textContent = text;
 }
 
-const redraw = player(root, games[0].frames.length, draw);
+const redraw = player(games[0].frames.length, draw);
 for (const name of ["surface", "field"]) find(name).addEventListener("change", redraw);
 new ResizeObserver(redraw).observe(canvas);
 root.games = games;  // for tests and for the curious

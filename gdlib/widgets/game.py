@@ -80,7 +80,7 @@ def game(games: Mapping[str, Sequence[Frame]], modes: ArrayLike, *, extent: floa
         f"Games of a generator and a discriminator in the plane: {', '.join(games)}. A slider and a button go "
         "through training; the picture shows samples, the discriminator's judgement and its pull on samples."
     )
-    return widget("game", BODY, payload, description=description, parts=("unpack", "player"))
+    return widget("game", BODY, payload, description=description)
 
 
 def _packed(frame: Frame, extent: float) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 // A GRU as models.rnn has it. Of both products come three parts: reset, update, candidate.
+import { connect } from "./dense.js";
+
 function sigmoid(x) { return 1 / (1 + Math.exp(-x)); }
 
 // (h, x) → the next h.
-function gruStep(inputs, recurrent) {
+export function gruStep(inputs, recurrent) {
   return (h, x) => {
     const driven = connect(x, inputs), own = connect(h, recurrent), units = h.length;
     return h.map((before, i) => {

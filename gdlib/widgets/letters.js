@@ -1,11 +1,17 @@
-// A name that the reader types, and what a GRU makes of it, letter by letter. `root` is the widget's own element.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// A name that the reader types, and what a GRU makes of it, letter by letter.
+import { add, agree, data, find, largestDifference, redrawing } from "./base.js";
+import { connectAll, softmax } from "./dense.js";
+import { gruStep } from "./gru.js";
+import { addBar, moveByKeys, percent, spoken } from "./show.js";
+import { FIRST, UNKNOWN, asks, lettersOf, tokensOf, withUnknown } from "./typed.js";
+import { unpack, unpackLayer } from "./unpack.js";
+
 const { classes, samples, longest } = data;
 const SHOWN = 5;  // classes named under the picture
 const embedding = unpack(data.embedding), dense = data.dense.map(unpackLayer);
 const inputs = unpackLayer(data.inputs), recurrent = unpackLayer(data.recurrent);
 const units = recurrent.bias.length / 3, step = gruStep(inputs, recurrent);
-const tokens = tokensOf(data.characters), features = embedding.length / (SPECIAL + tokens.size);
+const tokens = tokensOf(data.characters), features = embedding.length / (FIRST + tokens.size);
 
 // text → its letters, the state after each of them, and the probabilities that it leads to.
 function read(text) {
@@ -18,19 +24,8 @@ function read(text) {
   return { letters, states, shares: states.map((state) => softmax(connectAll(state, dense))) };
 }
 
-// The largest difference from what the model itself says of the samples, with the same weights.
-function disagreement() {
-  const expected = unpack(data.probabilities);
-  let worst = 0, at = 0;
-  for (const name of samples) for (const shares of read(name).shares) for (const share of shares) {
-    worst = Math.max(worst, Math.abs(share - expected[at++]));
-  }
-  return worst;
-}
-
 // ------------------------------------------------------------------------------------------ what is shown
 
-const find = (name) => root.querySelector(`.gdlib-${name}`);
 const strip = find("strip"), typed = find("typed"), says = find("says");
 let found = read(""), chosen = 0;  // chosen: the letter that is looked at
 
@@ -90,7 +85,7 @@ function show() {
   says.textContent = withUnknown(answer, letters, tokens);
   markChosen();
 }
-const refresh = oncePerFrame(show);
+const refresh = redrawing(show);
 
 // ------------------------------------------------------------------------------------- pointer and keyboard
 
@@ -113,14 +108,11 @@ const under = (event) => {
 strip.addEventListener("pointerdown", (event) => { strip.setPointerCapture(event.pointerId); under(event); });
 strip.addEventListener("pointermove", (event) => { if (event.buttons) under(event); });
 moveByKeys(strip, () => chosen, () => found.letters.length - 1, choose);
-new ResizeObserver(refresh).observe(root);
-new MutationObserver(refresh).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-const worst = disagreement();
-root.dataset.disagreement = worst;
-find("agrees").textContent = worst < 1e-4
-  ? `This page and Flax agree: no probability after any letter of the names to try differs by more than ${worst.toExponential(0)}.`
-  : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+const answers = samples.flatMap((name) => read(name).shares.flatMap((shares) => [...shares]));
+agree(largestDifference(answers, unpack(data.probabilities)), 1e-4, {
+  what: "no probability after any letter of the names to try",
+});
 strip.style.setProperty("--letters", longest);
 root.read = read;  // for tests and for the curious
 typed.value = samples[0];

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from gdlib import expect
 from gdlib.widgets.embed import Layer, Widget, layer_packed, layers_packed, packed, widget
-from gdlib.widgets.typed import SPECIAL, field, stacked_answers
+from gdlib.widgets.typed import TOKENS, field, stacked_answers
 
 BODY = f"""
 <div class="gdlib-row">{field("A name")}</div>
@@ -53,9 +53,10 @@ def letters(
     """
     embedding = np.asarray(embedding, np.float32)
     longest = expect.positive_int("longest", longest)
-    if embedding.ndim != 2 or len(embedding) != SPECIAL + len(characters):
+    special = TOKENS["first"]
+    if embedding.ndim != 2 or len(embedding) != special + len(characters):
         raise ValueError(
-            f"embedding: expected a row for each of {SPECIAL} special tokens and {len(characters)} characters, got "
+            f"embedding: expected a row for each of {special} special tokens and {len(characters)} characters, got "
             f"shape {embedding.shape}"
         )
     expect.finite("embedding", embedding)
@@ -85,11 +86,10 @@ def letters(
         "samples": list(samples),
         "probabilities": packed(answers),
         "longest": longest,
+        "tokens": TOKENS,
     }
     description = (
         f"A name to type, and {len(samples)} to try: a recurrent network reads it letter by letter, and shows its "
         "state and the probability of each class after every one."
     )
-    return widget(
-        "letters", BODY, payload, description=description, parts=("unpack", "show", "typed", "dense", "gru")
-    )
+    return widget("letters", BODY, payload, description=description)

@@ -1,42 +1,16 @@
-// A code in the plane, and the image that the decoder makes of it. `root` is the widget's own element.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// A code in the plane, and the image that the decoder makes of it.
+import { agree, data, find, largestDifference, redrawing } from "./base.js";
+import { connectAll } from "./dense.js";
+import { unpack, unpackLayer } from "./unpack.js";
+
 const layers = data.layers.map(unpackLayer);
 const points = unpack(data.points);
 
-// y = (x @ integers) * scale + bias, layer by layer; ReLU between them, the logistic function at the end.
-function decode(z) {
-  let x = z;
-  layers.forEach(({ integers, scale, bias }, depth) => {
-    const sums = new Float32Array(bias.length);
-    for (let i = 0; i < x.length; i++) {
-      if (x[i] === 0) continue;  // about half of what a ReLU gives
-      const row = i * bias.length;
-      for (let j = 0; j < bias.length; j++) sums[j] += x[i] * integers[row + j];
-    }
-    const last = depth === layers.length - 1;
-    x = sums.map((sum, j) => {
-      const y = sum * scale[j] + bias[j];
-      return last ? 1 / (1 + Math.exp(-y)) : Math.max(y, 0);
-    });
-  });
-  return x;
-}
+// Each pixel's probability: the logistic function of the last layer's logits.
+function decode(z) { return connectAll(z, layers).map((logit) => 1 / (1 + Math.exp(-logit))); }
 
-// The largest difference from what the model itself made of some codes, with the same weights.
-function disagreement() {
-  const codes = unpack(data.probe.codes), images = unpack(data.probe.images);
-  const pixels = data.height * data.width;
-  let worst = 0;
-  for (let k = 0; k < codes.length / 2; k++) {
-    decode(codes.subarray(2 * k, 2 * k + 2)).forEach((value, j) => {
-      worst = Math.max(worst, Math.abs(value - images[k * pixels + j]));
-    });
-  }
-  return worst;
-}
-
-const plane = root.querySelector(".gdlib-plane"), canvas = plane.querySelector("canvas");
-const image = root.querySelector(".gdlib-image"), says = root.querySelector(".gdlib-says");
+const plane = find("plane"), canvas = plane.querySelector("canvas");
+const image = find("image"), says = find("says");
 const extent = 0.4 + points.reduce((most, v) => Math.max(most, Math.abs(v)), 3);
 const code = new Float32Array(2);
 const toPixel = (v, size) => (v / extent + 1) / 2 * size;
@@ -93,20 +67,17 @@ function nearest() {
 }
 
 const number = (v) => v.toFixed(2).replace("-", "−");
-let waiting = false;
+const refresh = redrawing(() => {
+  drawPlane();
+  drawImage();
+  says.textContent = `code (${number(code[0])}, ${number(code[1])}) · nearest encoded image: a ${nearest()}`;
+  image.setAttribute("aria-label", `The decoded image, near a ${nearest()}`);
+});
 function moveTo(x, y) {
   const inside = (v) => Math.max(-extent, Math.min(extent, v));
   code[0] = inside(x);
   code[1] = inside(y);
-  if (waiting) return;  // one drawing a frame, however fast the pointer is
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    drawPlane();
-    drawImage();
-    says.textContent = `code (${number(code[0])}, ${number(code[1])}) · nearest encoded image: a ${nearest()}`;
-    image.setAttribute("aria-label", `The decoded image, near a ${nearest()}`);
-  });
+  refresh();
 }
 
 function follow(event) {
@@ -124,13 +95,9 @@ plane.addEventListener("keydown", (event) => {
   event.preventDefault();  // the page would scroll
   moveTo(code[0] + x, code[1] + y);
 });
-new ResizeObserver(() => drawPlane()).observe(plane);
-new MutationObserver(() => drawPlane()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-const worst = disagreement();
-root.dataset.disagreement = worst;
-root.querySelector(".gdlib-note").textContent = worst < 1e-4
-  ? `This page and Flax agree: no pixel's probability differs by more than ${worst.toExponential(0)}.`
-  : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+const codes = unpack(data.probe.codes);
+const decoded = Array.from({ length: codes.length / 2 }, (_, k) => [...decode(codes.subarray(2 * k, 2 * k + 2))]);
+agree(largestDifference(decoded.flat(), unpack(data.probe.images)), 1e-4, { what: "no pixel's probability" });
 root.decode = decode;  // for tests and for the curious
 moveTo(0, 0);

@@ -20,7 +20,7 @@ BODY = """
 <canvas class="gdlib-image" role="img" aria-label="The decoded image"></canvas>
 </div>
 <p class="gdlib-says" aria-live="polite"></p>
-<p class="gdlib-note"></p>
+<p class="gdlib-note gdlib-agrees"></p>
 <noscript>This figure moves when JavaScript is on.</noscript>
 """
 
@@ -87,4 +87,4 @@ def latent_plane(
         f"A plane with the codes of {len(points)} images, drawn as their classes, and the image that the decoder "
         "makes of the code under the marker, which you can drag or move with the arrow keys."
     )
-    return widget("plane", BODY, payload, description=description, parts=("unpack",))
+    return widget("plane", BODY, payload, description=description)

@@ -1,6 +1,8 @@
-// A slider and a button that go through the frames of `root`: `draw(i)` shows the i-th. Returns what redraws.
-function player(root, count, draw) {
-  const find = (name) => root.querySelector(`.gdlib-${name}`);
+// A slider and a button that go through the frames of a figure.
+import { find } from "./base.js";
+
+// `draw(i)` shows the i-th of `count` frames. Returns what redraws.
+export function player(count, draw) {
   const scrub = find("scrub"), play = find("play"), says = find("says");
   let timer = null;
   scrub.max = count - 1;

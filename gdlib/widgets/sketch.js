@@ -1,21 +1,16 @@
-// A digit that the reader draws or picks, and what a convolutional network makes of it. `root` is the
-// widget's own element. Images and maps are as in convnet.js.
-const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+// A digit that the reader draws or picks, and what a convolutional network makes of it. Images and maps are as in
+// convnet.js.
+import { add, agree, data, find, largestDifference, redrawing } from "./base.js";
+import { network } from "./convnet.js";
+import { addBar, percent, spoken } from "./show.js";
+import { unpack, unpackLayer } from "./unpack.js";
+
 const convolutions = data.convolutions.map(unpackLayer), dense = data.dense.map(unpackLayer);
 const { height, width, classes } = data, pixels = height * width;
-const probabilities = unpack(data.probabilities), images = unpack(data.samples);
+const images = unpack(data.samples);
 const samples = Array.from({ length: images.length / pixels }, (_, k) =>
   images.subarray(k * pixels, (k + 1) * pixels));
 const answer = network(convolutions, dense, height, width);
-
-// The largest difference from what the model itself says of the samples, with the same weights.
-function disagreement() {
-  let worst = 0;
-  samples.forEach((image, k) => answer(image).probabilities.forEach((probability, j) => {
-    worst = Math.max(worst, Math.abs(probability - probabilities[k * classes.length + j]));
-  }));
-  return worst;
-}
 
 // ------------------------------------------------------------------------------------------- the drawing
 // A stroke is a list of points [x, y] in pixels of the image, from its upper left corner.
@@ -79,7 +74,6 @@ function seen() {
 
 // ------------------------------------------------------------------------------------------ what is shown
 
-const find = (name) => root.querySelector(`.gdlib-${name}`);
 const paper = find("paper"), board = paper.querySelector("canvas"), says = find("says");
 
 // A small canvas: ink(x, y) from 0, white, to 1, black.
@@ -195,7 +189,7 @@ function drawPaper() {
   }
 }
 
-const refresh = oncePerFrame(() => {
+const refresh = redrawing(() => {
   drawPaper();
   respond();
 });
@@ -284,13 +278,9 @@ find("picks").addEventListener("keydown", (event) => {
   event.preventDefault();
   buttons[(at + step + buttons.length) % buttons.length].focus();
 });
-new ResizeObserver(refresh).observe(root);
 
-const worst = disagreement();
-root.dataset.disagreement = worst;
-find("agrees").textContent = worst < 1e-4
-  ? `This page and Flax agree: no probability of a sample differs by more than ${worst.toExponential(0)}.`
-  : `This page and Flax disagree by ${worst.toExponential(0)}: do not trust this figure.`;
+const answers = samples.flatMap((image) => [...answer(image).probabilities]);
+agree(largestDifference(answers, unpack(data.probabilities)), 1e-4, { what: "no probability of a sample" });
 find("form").textContent = "Strokes are brought into the form of MNIST's digits (LeCun et al., 1998): "
   + `scaled to fit ${box.height} × ${box.width} pixels, drawn anew with one pen, and moved so that their `
   + `centre of mass lies in the middle of ${height} × ${width}. Samples are taken as they are.`;

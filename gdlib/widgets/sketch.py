@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gdlib import expect
+from gdlib.models.cnn import POOL, WINDOW
 from gdlib.widgets.embed import Layer, Widget, layer_packed, layers_packed, packed, widget
 
-WINDOW, POOL = 3, 2  # as in models.cnn
 BODY = """
 <div class="gdlib-row">
 <div class="gdlib-paper" tabindex="0" role="application" aria-label="A board to draw on. Arrow keys move the
@@ -83,14 +83,14 @@ def sketch(
         "classes": list(classes),
         "height": height,
         "width": width,
+        "window": WINDOW,
+        "pool": POOL,
     }
     description = (
         f"A board to draw a digit on, by pointer or by keys, and {k} images to pick: a convolutional network "
         "answers with the probability of each class, and shows its feature maps."
     )
-    return widget(
-        "sketch", BODY, payload, description=description, parts=("unpack", "show", "dense", "convnet")
-    )
+    return widget("sketch", BODY, payload, description=description)
 
 
 def _features(convolutions: Sequence[Layer], height: int, width: int) -> int:

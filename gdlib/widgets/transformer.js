@@ -1,7 +1,10 @@
 // A Transformer's encoder and decoder as models.transformer has them. Vectors are Float32Arrays, one a position.
+import { data } from "./base.js";
+import { connect, connectAll, softmax } from "./dense.js";
+import { unpack, unpackLayer } from "./unpack.js";
 
 // What packed_weights made: { integers, scale, bias } a layer, { type, data } an array, else a nest of them.
-function unpackWeights(nest) {
+export function unpackWeights(nest) {
   if (nest.integers) return unpackLayer(nest);
   if (nest.data) return unpack(nest);
   return Object.fromEntries(Object.entries(nest).map(([name, inner]) => [name, unpackWeights(inner)]));
@@ -12,14 +15,14 @@ function plus(x, y) { return x.map((value, i) => value + y[i]); }
 function normalize(x, { scale, bias }) {
   const mean = x.reduce((a, b) => a + b) / x.length;
   const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
-  return x.map((value, i) => (value - mean) / Math.sqrt(variance + 1e-6) * scale[i] + bias[i]);
+  return x.map((value, i) => (value - mean) / Math.sqrt(variance + data.epsilon) * scale[i] + bias[i]);
 }
 
 // The vector of a token at a position: √width · embedding + sinusoids.
-function place(token, position, embedding, width) {
+export function place(token, position, embedding, width) {
   const x = embedding.subarray(token * width, (token + 1) * width);
   return x.map((value, i) => {
-    const angle = position * 10000 ** (-2 * Math.floor(i / 2) / width);
+    const angle = position * data.base ** (-2 * Math.floor(i / 2) / width);
     return Math.sqrt(width) * value + (i % 2 ? Math.cos(angle) : Math.sin(angle));
   });
 }
@@ -49,7 +52,7 @@ function feedForward(x, block) {
 }
 
 // Vectors → the encoder's vectors, and the weights of each block: weights[block][position][head][looked at].
-function encode(xs, encoder, heads) {
+export function encode(xs, encoder, heads) {
   const weights = Object.values(encoder.blocks).map((block) => {
     const normal = xs.map((x) => normalize(x, block.before_attention));
     const seen = normal.map((h) => connect(h, block.attention.key_value));
@@ -62,7 +65,7 @@ function encode(xs, encoder, heads) {
 
 // A decoder of one text: token → { logits, own, cross }, the weights as [block][head][looked at]. It keeps the keys
 // and values of what it has written.
-function decoder(encoded, weights, heads, width) {
+export function decoder(encoded, weights, heads, width) {
   const blocks = Object.values(weights.blocks), kept = blocks.map(() => []);
   const source = blocks.map((block) => encoded.map((x) => connect(x, block.cross_attention.key_value)));
   return (token, position) => {

@@ -7,8 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gdlib import expect
+from gdlib.data import tokens
 
-SPECIAL = 4  # padding, start, end and unknown come before the characters, as in tokens
+# What the page gets to know of tokens: the special ones, and the first character's.
+TOKENS = {
+    "pad": tokens.PAD,
+    "start": tokens.START,
+    "end": tokens.END,
+    "unknown": tokens.UNKNOWN,
+    "first": tokens.UNKNOWN + 1,
+}
 
 
 def field(label: str) -> str:

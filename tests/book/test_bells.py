@@ -56,14 +56,14 @@ def in_page(page, expression, *arguments):
 def test_it_learns_what_the_chapter_learns_and_says_so(opened):
     root = opened.locator(".gdlib-widget")
     assert float(root.get_attribute("data-disagreement")) < 1e-4
-    assert "agree" in root.locator(".gdlib-note").inner_text()
+    assert "agree" in root.locator(".gdlib-agrees").inner_text()
 
 
 def test_it_says_where_it_does_not(page, data, tmp_path):
     off = naive(*data) + np.array([0, 0.1, 0])
     wrong = widgets.bells(*data, ridge=RIDGE, floor=FLOOR, naive=off, logistic=logistic(*data))
     page.goto(written(tmp_path / "wrong.html", wrong))
-    assert "disagree by 1e-1" in page.locator(".gdlib-note").inner_text()
+    assert "disagree by 1e-1" in page.locator(".gdlib-agrees").inner_text()
 
 
 def test_separable_examples_have_a_ridged_line(opened):

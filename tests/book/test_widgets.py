@@ -40,7 +40,7 @@ def test_the_page_decodes_what_flax_decodes(page, made):
     )
     np.testing.assert_allclose(found, model.generate(jnp.asarray(codes)).reshape(20, -1), atol=2e-6)
     assert float(page.locator(".gdlib-widget").get_attribute("data-disagreement")) < 1e-5
-    assert "This page and Flax agree" in page.locator(".gdlib-note").inner_text()
+    assert "This page and Flax agree" in page.locator(".gdlib-agrees").inner_text()
 
 
 def test_a_page_whose_weights_are_not_the_models_says_so(page, made):
@@ -50,7 +50,7 @@ def test_a_page_whose_weights_are_not_the_models_says_so(page, made):
     start = text.index('"scale":{"type":"float32","data":"') + 34
     altered.write_text(text[:start] + "AACAPwAAgD8A" + text[start + 12 :])
     page.goto(altered.as_uri())
-    assert "disagree" in page.locator(".gdlib-note").inner_text()
+    assert "disagree" in page.locator(".gdlib-agrees").inner_text()
 
 
 def test_the_image_drawn_is_the_image_decoded(page, made):

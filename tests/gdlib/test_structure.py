@@ -16,7 +16,7 @@ IMPORTS = {
     "checks": {"expect"},
     "show": set(),
     "plot": {"expect"},
-    "widgets": {"expect"},
+    "widgets": {"expect", "data", "models"},
     "data": {"expect"},
     "decoding": {"expect", "data"},
     "kernels": {"expect"},
