@@ -80,10 +80,8 @@ colab: .venv/ready
 variants: .venv/ready
 	$(BIN)/python tools/variants.py
 
-.venv-benchmark/ready: .venv/ready benchmarks/requirements.txt
-	@$(PYTHON) -m venv --clear .venv-benchmark
-	@.venv-benchmark/bin/python -m pip install --quiet -r benchmarks/requirements.txt -e .
-	@touch $@
+.venv-benchmark/ready: .venv/ready pyproject.toml
+	@$(BIN)/python tools/environment.py --benchmark .venv-benchmark
 
 benchmark: .venv-benchmark/ready
 	@.venv-benchmark/bin/python benchmarks/run.py

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +19,18 @@ def source(*objects: Any, docstrings: bool = True) -> Markdown:
     """
     texts = [inspect.getsource(shown).rstrip() for shown in objects]
     texts = texts if docstrings else map(_shortened, texts)
-    return Markdown("```python\n" + "\n\n".join(texts) + "\n```")
+    links = " · ".join(dict.fromkeys(filter(None, map(_link, objects))))
+    return Markdown("```python\n" + "\n\n".join(texts) + "\n```" + (f"\n\n{links}" if links else ""))
+
+
+def _link(shown: Any) -> str:
+    """A link to where the book's pages about gdlib have it; of what is not gdlib's, or not public, nothing."""
+    module, name = shown.__module__, shown.__qualname__.split(".")[0]
+    if not module.startswith("gdlib.") or name.startswith("_"):
+        return ""
+    room = ".".join(module.split(".")[:2])
+    public = room if hasattr(sys.modules[room], name) else module
+    return f"[{public}.{name}](#{public}.{name})"
 
 
 def _shortened(text: str) -> str:

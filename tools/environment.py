@@ -1,6 +1,6 @@
 """Make a virtual environment: the book's (`environment.py .venv`), or, run with the book's Python, one that holds the
 oldest versions gdlib supports (`environment.py --oldest .venv-oldest`) or the newest there are, on the newest Python of
-this machine (`environment.py --newest .venv-newest`).
+this machine (`environment.py --newest .venv-newest`), or its peers (`environment.py --benchmark .venv-benchmark`).
 
 Written for any Python since 3.6, so that an old one gets a sentence and not a syntax error.
 """
@@ -14,8 +14,6 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 OLDEST_PYTHON = (3, 11)
-# What gdlib's own tests need beside gdlib.
-TESTING = ["pytest", "pytest-xdist", "hypothesis", "beartype", "jaxtyping", "grain"]
 
 
 def missing():
@@ -61,7 +59,7 @@ def oldest_environment(path):
     run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", sys.executable, path)
     # gdlib's own bounds resolve to their lowest versions; the test tools to the book's pins.
     uv_install(path, "--resolution", "lowest-direct", "-e", ".")
-    uv_install(path, *TESTING)
+    uv_install(path, "--group", "test")
 
 
 def pythons():
@@ -86,7 +84,13 @@ def newest_environment(path):
     _, python = pythons()[-1]
     print(f"Installing the newest versions for {python} into {path} …", flush=True)
     run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", python, path)
-    uv_install(path, "--upgrade", "-e", ".", *TESTING)
+    uv_install(path, "--upgrade", "-e", ".", "--group", "test")
+
+
+def benchmark_environment(path):
+    print(f"Installing gdlib and its peers into {path} …", flush=True)
+    run(sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "--python", sys.executable, path)
+    uv_install(path, "-e", ".", "--group", "benchmark")
 
 
 def main(arguments):
@@ -94,7 +98,11 @@ def main(arguments):
     if sentence:
         sys.exit(sentence)
     path = arguments[-1]
-    kinds = {"--oldest": oldest_environment, "--newest": newest_environment}
+    kinds = {
+        "--oldest": oldest_environment,
+        "--newest": newest_environment,
+        "--benchmark": benchmark_environment,
+    }
     kinds.get(arguments[0], book_environment)(path)
     with open(os.path.join(ROOT, path, "ready"), "w") as stamp:  # noqa: PTH118, PTH123
         stamp.write("")

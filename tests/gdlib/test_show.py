@@ -2,7 +2,8 @@
 
 import pytest
 
-from gdlib import show
+from gdlib import show, train
+from gdlib.models import rnn
 
 
 def documented(x):
@@ -65,3 +66,12 @@ def test_diagnoses_are_shown_one_by_one_and_together():
         "| a sum | loss of 100 | no mean | the first loss | take the mean |",
         "| b | c | d | e | f |",
     ]
+
+
+def test_a_listing_leads_to_the_public_name_of_what_it_shows():
+    shown = show.source(train.fit, rnn.GRUCell.advance, rnn.GRUCell, documented).data
+    *_, last = shown.splitlines()
+    assert (
+        last == "[gdlib.train.fit](#gdlib.train.fit) · [gdlib.models.rnn.GRUCell](#gdlib.models.rnn.GRUCell)"
+    )
+    assert show.source(show._shortened, documented).data.endswith("```")  # private, and not gdlib's

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 from pathlib import Path
 
 import environment
@@ -36,3 +37,10 @@ def test_a_python_without_venv_is_named_with_what_to_install(monkeypatch, capsys
 
 def test_an_old_python_can_read_the_file():
     ast.parse(Path(environment.__file__).read_text(), feature_version=(3, 6))
+
+
+def test_the_books_environment_holds_what_the_tests_need():
+    root = Path(environment.ROOT)
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    lines = (line.split("#")[0].strip() for line in (root / "requirements.txt").read_text().splitlines())
+    assert set(groups["test"]) <= set(lines)
