@@ -72,6 +72,17 @@ def identity(label: str, left: Side, right: Side, *, wrong: Mapping[str, Side], 
       CheckFailed: the sides differ, or a wrong variant does not.
       ValueError: no wrong variant, shapes that differ, NaN or infinity, a label not of the form `eq:…`.
       TypeError: a side that is not of real numbers.
+
+    Example:
+      >>> a, b = jnp.array([1.0, 2.0]), jnp.array([3.0, 5.0])
+      >>> check = identity(
+      ...     "eq:square-of-a-sum",
+      ...     lambda: (a + b) ** 2,
+      ...     lambda: a**2 + 2 * a * b + b**2,
+      ...     wrong={"no mixed term": lambda: a**2 + b**2},
+      ... )
+      >>> check.label, list(check.rejected)
+      ('eq:square-of-a-sum', ['no mixed term'])
     """
     target = _value("left", left)
 

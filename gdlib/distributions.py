@@ -36,6 +36,10 @@ def gaussian_kl(mean: Float[Array, "*batch d"], logvar: Float[Array, "*batch d"]
 
     `expm1` keeps the digits that exp(logvar) − 1 would lose near logvar = 0, where the KL vanishes.
     Reference: Kingma & Welling (2014), appendix on the Gaussian case.
+
+    Example:
+      >>> float(gaussian_kl(jnp.array([1.0, 2.0]), jnp.zeros(2)))
+      2.5
     """
     return 0.5 * jnp.sum(mean**2 + jnp.expm1(logvar) - logvar, axis=-1)
 

@@ -60,6 +60,13 @@ def table(
       note: a paragraph below, in Markdown: units, what was measured, over what the spread is.
 
     Raises ValueError for a row or an `align` of another length.
+
+    Example:
+      >>> print(table(("model", "error, %"), [("a", "1.2"), ("b", "0.9")]).data)
+      | model | error, % |
+      | --- | ---: |
+      | a | 1.2 |
+      | b | 0.9 |
     """
     align = align or "l" + "r" * (len(columns) - 1)
     rows = [[str(cell) for cell in row] for row in rows]

@@ -21,6 +21,7 @@ METADATA = {
 }
 KEPT = ("tags", "mystnb")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+PROMPTS = ("code_prompt_show", "code_prompt_hide")
 SETUP_TAG = "gdlib-setup"
 SETUP = ROOT / "tools" / "colab" / "setup_cell.py"
 
@@ -62,8 +63,13 @@ def normal_cell(cell: dict, taken: set[str], setup: str) -> dict:
     tags = set(metadata.get("tags", []))
     if SETUP_TAG in tags:
         source = setup
+    shown = {key: value for key, value in metadata.pop("mystnb", {}).items() if key not in PROMPTS}
     if tags & HIDDEN:
         metadata["cellView"] = "form"  # Colab ignores the tags; it folds a form, and shows its title
+        title = source.split("\n", maxsplit=1)[0].removeprefix("# @title ")
+        shown |= dict.fromkeys(PROMPTS, title)  # the built page folds it behind the same words
+    if shown:
+        metadata["mystnb"] = shown
     new = {"cell_type": cell["cell_type"], "metadata": metadata, "source": source}
     new["id"] = valid_id(cell.get("id", ""), source, taken)
     taken.add(new["id"])

@@ -23,6 +23,12 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
 
     Raises ValueError where a class has too few examples to leave one on each side, and where copies of
     one example would stand on both.
+
+    Example:
+      >>> from gdlib.data import mnist_5000
+      >>> rest, held_out = hold_out(mnist_5000()[0], per_class=50)
+      >>> len(rest), len(held_out)
+      (3500, 500)
     """
     per_class = expect.positive_int("per_class", per_class)
     hashes = [hashlib.sha256(np.ascontiguousarray(x)).digest() for x in np.asarray(dataset.inputs)]

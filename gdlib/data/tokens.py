@@ -30,6 +30,12 @@ class Vocabulary:
       texts: whose characters, once in NFC, are known; others become UNKNOWN.
 
     Raises TypeError for what is no text.
+
+    Example:
+      >>> vocabulary = Vocabulary(["ab", "bc"])
+      >>> vocabulary.encode(["cab", "d"], end=True).ids
+      array([[6, 4, 5, 2],
+             [3, 2, 0, 0]], dtype=int32)
     """
 
     def __init__(self, texts: Iterable[str]):

@@ -20,6 +20,10 @@ def accuracy(logits: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) 
 
     Args:
       logits: (n, classes). labels: (n,) integers from 0 to classes − 1.
+
+    Example:
+      >>> accuracy([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0], [0.0, 1.0]], [0, 1, 1, 1]).value
+      0.75
     """
     logits, labels = _checked_logits(logits, labels)
     return proportion(int((logits.argmax(axis=1) == labels).sum()), len(labels), confidence=confidence)
@@ -49,7 +53,13 @@ def _logits_in_turn(models: nnx.Module, inputs: Array) -> Array:
 
 
 def confusion(logits: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """(classes, classes) counts: of each class (row), how many got their largest logit in which (column)."""
+    """(classes, classes) counts: of each class (row), how many got their largest logit in which (column).
+
+    Example:
+      >>> confusion([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]], [0, 1, 1])
+      array([[1, 0],
+             [1, 1]])
+    """
     logits, labels = _checked_logits(logits, labels)
     counts = np.zeros((logits.shape[1],) * 2, int)
     np.add.at(counts, (labels, logits.argmax(axis=1)), 1)

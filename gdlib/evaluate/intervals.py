@@ -30,6 +30,11 @@ def spread(values: ArrayLike) -> Spread:
     """Mean and sample standard deviation (divisor runs − 1) of one figure per run.
 
     Raises ValueError for fewer than two runs, which have no spread, and for NaN or infinity.
+
+    Example:
+      >>> mean, deviation, runs = spread([93.1, 93.4, 93.0])
+      >>> round(mean, 2), round(deviation, 2), runs
+      (93.17, 0.21, 3)
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2:
@@ -57,6 +62,11 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     It holds for independent runs whose figures are normal, and closely enough for others that are not very skew. Of
     two methods on the same draws give the differences, in pairs: what the draws share then drops out. It speaks of
     what varied between the runs alone. Raises as `spread` does. Reference: Student (1908).
+
+    Example:
+      >>> mean, half = mean_interval([93.1, 93.4, 93.0])
+      >>> round(mean, 2), round(half, 2)
+      (93.17, 0.52)
     """
     expect.within("confidence", confidence, 0, 1)
     mean, deviation, runs = spread(values)
@@ -83,6 +93,10 @@ def proportion(successes: SupportsIndex, trials: int, *, confidence: float = 0.9
 
     It covers the true probability in about `confidence` of repetitions, near 0 and 1 too. It speaks of the draw of
     the trials alone: not of another training, and not of other data. Reference: Wilson (1927).
+
+    Example:
+      >>> print(f"{proportion(95, 100):.3f}")
+      0.950 (0.888 to 0.978)
     """
     trials = expect.positive_int("trials", trials)
     expect.within("successes", successes, 0, trials)
@@ -109,6 +123,11 @@ def bootstrap(
       seed: of NumPy's generator.
 
     This is the percentile bootstrap, over groups.
+
+    Example:
+      >>> low, high = bootstrap([1, 1, 0, 0, 1], ["a", "a", "b", "b", "c"])
+      >>> low < 0.6 < high
+      True
     """
     values, draws = np.asarray(values, float), expect.positive_int("draws", draws)
     _, group = np.unique(groups, return_inverse=True)

@@ -100,6 +100,25 @@ def fit(
       Diverged: a weight, or a scalar that the step returns, is no longer finite (with many seeds: in
         all of them). An infinity that a module held from the start, in a mask, does not count.
       KeyboardInterrupt: of an interrupt, with the `history` so far.
+
+    Example:
+      >>> import optax
+      >>> from gdlib.train import create, gradient_step
+      >>> def objective(model, batch, rng_key):
+      ...     return {"loss": jnp.mean((model(batch["x"]) - batch["y"]) ** 2)}
+      >>> modules = create(lambda rngs: nnx.Linear(1, 1, rngs=rngs), jax.random.key(0), optax.adam(0.1))
+      >>> x = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
+      >>> history = fit(
+      ...     gradient_step(objective),
+      ...     modules,
+      ...     {"x": x, "y": 3 * x},
+      ...     jax.random.key(1),
+      ...     epochs=50,
+      ...     batch_size=16,
+      ...     progress=False,
+      ... )
+      >>> history.train["loss"].shape, bool(history.train["loss"][-1] < 0.01)
+      ((200,), True)
     """
     rng_key, epochs = expect.random_key("rng_key", rng_key), expect.positive_int("epochs", epochs)
     batches = minibatches(data, rng_key, batch_size, chunk_size, sharding)

@@ -29,6 +29,12 @@ def create(
       arguments: arrays for `make`; with many keys, a row for each.
 
     Raises TypeError or ValueError for what is no such key.
+
+    Example:
+      >>> keys = jax.random.split(jax.random.key(0), 3)
+      >>> model, optimizer = create(lambda rngs: nnx.Linear(2, 5, rngs=rngs), keys, optax.adam(1e-3))
+      >>> model.kernel.shape
+      (3, 2, 5)
     """
     own = _no_optimizers if optimizer is None else _one_optimizer
     return _created(make, own, optimizer, expect.random_key("rng_key", rng_key), arguments)
@@ -80,7 +86,13 @@ _split_quickly = _jit(_made, compiler_options={"xla_backend_optimization_level":
 
 
 def select_seed(modules: PyTree, seed: int) -> PyTree:
-    """One seed's modules, out of modules with a leading seed axis: copies, without that axis."""
+    """One seed's modules, out of modules with a leading seed axis: copies, without that axis.
+
+    Example:
+      >>> models = create(lambda rngs: nnx.Linear(2, 5, rngs=rngs), jax.random.split(jax.random.key(0), 3))
+      >>> models.kernel.shape, select_seed(models, 1).kernel.shape
+      ((3, 2, 5), (2, 5))
+    """
     graphdef, state = nnx.split(modules)
     counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(state)}
     if len(counts) != 1 or 0 in counts:

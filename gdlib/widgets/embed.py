@@ -37,6 +37,11 @@ def quantize(kernel: ArrayLike, bias: ArrayLike) -> Layer:
     """Round each column of `kernel` to multiples of 1/127 of its largest magnitude: a quarter of the bytes.
 
     Raises ValueError for shapes that are no layer's, and for NaN or infinity.
+
+    Example:
+      >>> quantize([[0.5, -3.0], [1.27, 1.5]], [0.0, 0.0]).integers
+      array([[  50, -127],
+             [ 127,   64]], dtype=int8)
     """
     kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32)
     if kernel.ndim != 2 or bias.shape != kernel.shape[1:]:

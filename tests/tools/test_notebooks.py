@@ -68,6 +68,18 @@ def test_the_set_up_cell_is_stamped_and_hidden_cells_fold_in_colab():
     assert complaints(text) == []
 
 
+def test_a_hidden_cell_folds_behind_its_title_and_one_that_is_not_has_none():
+    cell = code("# @title Figure: a {curve}\nx = 1", tags=["hide-input"])
+    cell["metadata"]["mystnb"] = {"image": {"alt": "a"}, "code_prompt_show": "an older title"}
+    open_cell = code("x = 2", id="b2")
+    open_cell["metadata"]["mystnb"] = {"code_prompt_show": "it was hidden once"}
+    folded, shown = cells_of(normal_form(notebook(cell, open_cell), SETUP))
+    title = "Figure: a {curve}"
+    prompts = {"code_prompt_show": title, "code_prompt_hide": title}
+    assert folded["metadata"]["mystnb"] == {"image": {"alt": "a"}} | prompts
+    assert "mystnb" not in shown["metadata"]
+
+
 def test_what_no_tool_can_mend_is_named():
     assert "expected one cell with the tag" in complaints(normal_form(notebook(code("x = 1")), SETUP))[0]
     text = notebook(code("x", tags=[SETUP_TAG]), code("plot()", tags=["hide-input"], id="b"))
