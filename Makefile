@@ -59,7 +59,7 @@ lint: .venv/ready
 	$(BIN)/python tools/release.py --check
 
 unit: .venv/ready
-	$(LIGHTLY) $(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype tests/gdlib tests/tools
+	$(LIGHTLY) $(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype --doctest-modules gdlib tests/gdlib tests/tools
 
 # The oldest matplotlib calls a newer pyparsing by names that it deprecates.
 test-oldest: $(OLDEST)/ready

@@ -22,12 +22,18 @@ SHAPE = (work.HEIGHT, work.HEIGHT, 1)
 class Task:
     """What one of the models takes to be trained, by `fit` below or by anything else.
 
-    create: rng_key → (model, *optimizers). score: the objective whose only number is the held-out score.
+    create: a key, or a vector of them, → (model, *optimizers). score: the objective whose only number is the held-out
+    score.
     """
 
     def __init__(self, create: Callable, step: train.Step, data, score=None, held_out=None):
         self.create, self.step, self.data, self.held_out = create, step, data, held_out
         self.validate = None if score is None else train.evaluation_step(score)
+
+
+def creator(make: Callable) -> Callable:
+    """What makes that model and its Adam of a key, or many of a vector of keys."""
+    return partial(train.create, make, optimizer=optax.adam(work.RATE))
 
 
 def negative_elbo(model, images, rng_key):
@@ -36,20 +42,17 @@ def negative_elbo(model, images, rng_key):
 
 
 def vae_task(digits: work.Digits) -> Task:
-    transformation = optax.adam(work.RATE)
-
-    def create(rng_key):
-        model = vae.VAE(
+    def make(rngs):
+        return vae.VAE(
             SHAPE,
             work.VAE_LATENT,
             encoder_hidden=work.VAE_ENCODER,
             decoder_hidden=work.VAE_DECODER,
-            rngs=nnx.Rngs(rng_key),
+            rngs=rngs,
         )
-        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
 
     images, held_out = digits.images[..., None], digits.held_out_images[..., None]
-    return Task(create, train.gradient_step(negative_elbo), images, negative_elbo, held_out)
+    return Task(creator(make), train.gradient_step(negative_elbo), images, negative_elbo, held_out)
 
 
 def fakes(generator, images, rng_key):
@@ -67,19 +70,16 @@ def generator_objective(generator, discriminator, images, rng_key):
 
 
 def gan_task(digits: work.Digits) -> Task:
-    transformation = optax.adam(work.GAN_RATE, b1=work.GAN_B1)
+    adam = optax.adam(work.GAN_RATE, b1=work.GAN_B1)
 
-    def create(rng_key):
-        rngs = nnx.Rngs(rng_key)
-        model = gan.GAN(
+    def make(rngs):
+        return gan.GAN(
             gan.Generator(work.GAN_LATENT, work.GAN_HIDDEN, SHAPE, output=jnp.tanh, rngs=rngs),
             gan.Discriminator(SHAPE, work.GAN_HIDDEN, rngs=rngs),
         )
-        players = (model.generator, model.discriminator)
-        return model, *(nnx.Optimizer(player, transformation, wrt=nnx.Param) for player in players)
 
     step = train.adversarial_step(discriminator_objective, generator_objective)
-    return Task(create, step, digits.images[..., None])
+    return Task(partial(train.create_game, make, optimizer=adam), step, digits.images[..., None])
 
 
 def classification(model, batch, rng_key):
@@ -91,31 +91,22 @@ def accuracy(model, batch, rng_key):
 
 
 def cnn_task(digits: work.Digits) -> Task:
-    transformation = optax.adam(work.RATE)
-
-    def create(rng_key):
-        model = cnn.CNN(
-            SHAPE, work.CLASSES, channels=work.CNN_CHANNELS, hidden=work.CNN_HIDDEN, rngs=nnx.Rngs(rng_key)
-        )
-        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+    def make(rngs):
+        return cnn.CNN(SHAPE, work.CLASSES, channels=work.CNN_CHANNELS, hidden=work.CNN_HIDDEN, rngs=rngs)
 
     training = Dataset(digits.images[..., None], digits.labels, DIGITS)
     held_out = Dataset(digits.held_out_images[..., None], digits.held_out_labels, DIGITS)
-    return Task(create, train.gradient_step(classification), training, accuracy, held_out)
+    return Task(creator(make), train.gradient_step(classification), training, accuracy, held_out)
 
 
 def lstm_task(digits: work.Digits) -> Task:
-    transformation = optax.adam(work.RATE)
-
-    def create(rng_key):
-        rngs = nnx.Rngs(rng_key)
+    def make(rngs):
         cell = rnn.LSTMCell(work.HEIGHT, work.LSTM_UNITS, rngs=rngs)
-        model = rnn.SequenceClassifier(cell, work.CLASSES, dense=work.LSTM_HIDDEN, rngs=rngs)
-        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
+        return rnn.SequenceClassifier(cell, work.CLASSES, dense=work.LSTM_HIDDEN, rngs=rngs)
 
     training = Dataset(digits.images, digits.labels, DIGITS)
     held_out = Dataset(digits.held_out_images, digits.held_out_labels, DIGITS)
-    return Task(create, train.gradient_step(classification), training, accuracy, held_out)
+    return Task(creator(make), train.gradient_step(classification), training, accuracy, held_out)
 
 
 class Pairs(NamedTuple):
@@ -133,10 +124,8 @@ def negative_log_likelihood(model, batch, rng_key):
 
 
 def transformer_task(dates: work.Dates) -> Task:
-    transformation = optax.adam(work.RATE)
-
-    def create(rng_key):
-        model = transformer.Translator(
+    def make(rngs):
+        return transformer.Translator(
             dates.source_tokens,
             work.ISO_TOKENS,
             longest=work.READ,
@@ -144,14 +133,13 @@ def transformer_task(dates: work.Dates) -> Task:
             heads=work.HEADS,
             blocks=work.BLOCKS,
             hidden=work.FEED_FORWARD,
-            rngs=nnx.Rngs(rng_key),
+            rngs=rngs,
         )
-        return model, nnx.Optimizer(model, transformation, wrt=nnx.Param)
 
     training = Pairs(dates.sources, dates.lengths, dates.targets)
     held_out = Pairs(dates.held_out_sources, dates.held_out_lengths, dates.held_out_targets)
     step = train.gradient_step(negative_log_likelihood)
-    return Task(create, step, training, negative_log_likelihood, held_out)
+    return Task(creator(make), step, training, negative_log_likelihood, held_out)
 
 
 @nnx.jit
@@ -179,7 +167,7 @@ TASKS = {
 def trainer(
     model: str, data: work.Digits | work.Dates, *, seeds: int = 0, shared: bool = False
 ) -> work.Contender:
-    """`seeds` > 0: so many models at once, by `nnx.vmap` and a vector of keys. Shared: by all devices."""
+    """`seeds` > 0: so many models at once, by a vector of keys. Shared: by all devices."""
     task = TASKS[model](data)
     rng_key = jax.random.key(0)
 
@@ -188,7 +176,7 @@ def trainer(
         rng_key, key = jax.random.split(rng_key)
         return jax.random.split(key, seeds) if seeds else key
 
-    modules = (nnx.vmap(task.create) if seeds else task.create)(next_key())
+    modules = task.create(rng_key=next_key())
     sharding = None
     if shared:
         sharding = jax.NamedSharding(jax.make_mesh((jax.device_count(),), ("data",)), jax.P("data"))
@@ -218,7 +206,7 @@ def trainer(
 def scan(model: str, data: work.Digits | work.Dates) -> Callable[..., None]:
     """The compiled loop inside `fit` alone, on one order of the data that is drawn beforehand."""
     task = TASKS[model](data)
-    graphdef, state = nnx.split(task.create(jax.random.key(0)))
+    graphdef, state = nnx.split(task.create(rng_key=jax.random.key(0)))
     on_device = jax.device_put(task.data)
     order = np.random.default_rng(0).permutation(work.EXAMPLES).reshape(-1, work.BATCH)
     one_epoch = partial(chunk.run_steps, task.step, graphdef, None, guarded=False)
