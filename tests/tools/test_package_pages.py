@@ -37,9 +37,9 @@ def test_a_line_is_shown_as_it_was_written(written, shown):
 
 
 def test_an_example_stays_as_it_is():
-    lines = ["a * b", "", ">>> f(*x)", "2 * x", "", "c * d"]
+    lines = ["a * b, `f(a,", "  b * c)`", "", ">>> f(*x)", "2 * x", "", "c * d"]
     package_pages.read(None, "function", "f", None, None, lines)
-    assert lines == [r"a \* b", "", ">>> f(*x)", "2 * x", "", r"c \* d"]
+    assert lines == [r"a \* b, ``f(a,", "  b * c)``", "", ">>> f(*x)", "2 * x", "", r"c \* d"]
 
 
 class Pair(NamedTuple):

@@ -18,7 +18,7 @@ FIELD = "Alias for field number"
 
 
 def plain(text: str) -> str:
-    """A line as docutils shows it unchanged: markup is escaped, names in backticks are code."""
+    """A text as docutils shows it unchanged: markup is escaped, what stands in backticks is code."""
     pieces = CODE.split(text)
     escaped = (MARKUP.sub(lambda found: "\\" + found.group(), piece) for piece in pieces[::2])
     code = (f"`{piece}`" for piece in pieces[1::2])
@@ -28,11 +28,15 @@ def plain(text: str) -> str:
 
 def read(_app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
     """Change a docstring's lines in place; examples stay as they are."""
-    example = False
-    for i, line in enumerate(lines):
+    example, blocks = False, []
+    for line in lines:
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
-        if not example:
-            lines[i] = plain(line)
+        if not blocks or blocks[-1][0] is not example:
+            blocks.append((example, []))
+        blocks[-1][1].append(line)
+    # Block by block, since code in backticks may go on in the next line.
+    texts = ("\n".join(block) if example else plain("\n".join(block)) for example, block in blocks)
+    lines[:] = "\n".join(texts).split("\n")
 
 
 def signature(_app: Sphinx, what: str, _name: str, thing: Any, *_: Any) -> tuple[str, str] | None:
