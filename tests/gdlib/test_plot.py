@@ -111,6 +111,7 @@ def test_a_rate_distortion_curve_goes_through_the_means():
     rates, distortions = np.array([[1.0, 3.0], [5.0, 5.0]]), np.array([[9.0, 11.0], [4.0, 6.0]])
     (axis,) = plot.rate_distortion(rates, distortions, names=["a", "b"]).axes
     np.testing.assert_allclose(axis.lines[0].get_xydata(), [[2, 10], [5, 5]])
+    assert {line.get_slope() for line in axis.lines[1:]} == {-1}  # along them the sum stays
     with pytest.raises(ValueError, match="rates: expected"):
         plot.rate_distortion(rates, distortions[:1], names=["a", "b"])
 

@@ -55,6 +55,12 @@ def test_adding_marks_one_number_in_each_half():
     assert abs(np.mean((targets - 1) ** 2) - 1 / 6) < 5 * np.std((targets - 1) ** 2) / np.sqrt(2000)
 
 
+def test_adding_has_two_marks_at_the_least_length():
+    inputs, targets = adding(jax.random.key(1), 3, 2)
+    np.testing.assert_array_equal(inputs[..., 1], 1)
+    np.testing.assert_allclose(targets, inputs[..., 0].sum(axis=1))
+
+
 @pytest.mark.parametrize(("n", "length"), [(0, 5), (5, 0), (5, 1), (2.0, 5)])
 def test_adding_refuses_sizes_that_are_none(untyped, n, length):
     with pytest.raises((TypeError, ValueError), match=r"(n|length): expected"):

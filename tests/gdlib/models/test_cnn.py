@@ -37,9 +37,12 @@ def perturbed(model):
     return model
 
 
-@pytest.mark.parametrize("shape", [(10, 10, 1), (11, 13, 2), (12, 15, 1)])
-def test_the_network_is_its_layers(shape):
-    model = perturbed(cnn.CNN(shape, 3, channels=(4, 5), hidden=6, rngs=nnx.Rngs(0)))
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [((10, 10, 1), (4, 5)), ((11, 13, 2), (4, 5)), ((12, 15, 1), (4, 5)), ((24, 22, 1), (2, 3, 4))],
+)
+def test_the_network_is_its_layers(shape, channels):
+    model = perturbed(cnn.CNN(shape, 3, channels=channels, hidden=6, rngs=nnx.Rngs(0)))
     images = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     maps = model.feature_maps(jnp.asarray(images))
     for i, image in enumerate(images):

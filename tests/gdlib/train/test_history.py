@@ -60,6 +60,16 @@ def test_it_stays_short():
     assert f"validation: loss {history.validation['loss'][-1]:.4g}" in said
 
 
+def test_a_bar_gets_the_last_steps_losses():
+    rows = {
+        "loss": np.array([3.0, 2.0, 1.0]),
+        "other_loss": np.array([[1, 1], [1, 1], [2, 4]]),
+        "size": np.ones(3),
+    }
+    assert History(1, rows).latest() == "loss 1, other_loss 3"
+    assert History(1, {"loss": np.array([[1.0, np.nan]])}).latest() == "loss 1"
+
+
 def test_history_means_and_names():
     history = fit(fresh())
     np.testing.assert_allclose(history.epoch_means("loss"), history.train["loss"].reshape(3, 5).mean(axis=1))

@@ -1,5 +1,7 @@
 """`fit` by its contract, on a model small enough to repeat by hand: a line through points."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -148,3 +150,9 @@ def test_a_mistake_in_validation_shows_before_the_first_step():
 def test_modules_must_be_a_tuple(untyped):
     with pytest.raises(TypeError, match="modules: expected a tuple"):
         fit(fresh()[0])
+
+
+def test_the_seconds_are_those_of_the_run():
+    began = time.perf_counter()
+    history = fit(fresh())
+    assert 0 < history.seconds <= time.perf_counter() - began

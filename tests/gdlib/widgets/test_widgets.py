@@ -138,6 +138,7 @@ def frame(**changed):
 
 def test_a_game_holds_its_frames_to_the_digits_it_says():
     shown = frame()
+    shown.samples[0] = -7.0, 5.0  # outside: drawn at the edge
     block = widgets.game({"a": [shown], "b": [frame()]}, POINTS, extent=2.0)._repr_html_()
     payload = json.loads(re.search(r'<script type="application/json">(.*?)</script>', block, re.S).group(1))
     packed = payload["games"]["a"][0]
