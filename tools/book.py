@@ -31,7 +31,9 @@ DAMAGED = "persistent compilation cache"  # what JAX warns of, where it cannot r
 LONGEST_TEXT = 600  # characters of an object's own text that a page may show
 # Pages that take two minutes, about, or more.
 LONGEST = ("digits", "dates", "parts", "peers", "gan", "classes", "bridge", "practice")
-PARTS = ("_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "chapters", "tools", "benchmarks")
+PARTS = (
+    "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",
+)  # fmt: skip
 
 
 def copy_book(destination: Path) -> None:
