@@ -191,5 +191,5 @@ def test_the_mark_changes_with_every_file_that_outputs_depend_on(tmp_path):
 def test_sources_are_copied_and_never_written(tmp_path):
     book.copy_book(tmp_path / "copy")
     names = {path.name for path in (tmp_path / "copy").iterdir()}
-    assert {"_config.yml", "_toc.yml", "index.md", "chapters", "references.bib", "_static"} <= names
+    assert {"_config.yml", "_toc.yml", "index.md", "api", "chapters", "references.bib", "_static"} <= names
     assert "build" not in names
