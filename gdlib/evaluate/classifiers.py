@@ -29,19 +29,19 @@ def accuracy(logits: ArrayLike, labels: ArrayLike, *, confidence: float = 0.95) 
     return proportion(int((logits.argmax(axis=1) == labels).sum()), len(labels), confidence=confidence)
 
 
-def accuracies(models: nnx.Module, inputs: ArrayLike, labels: ArrayLike) -> list[Proportion]:
-    """The accuracy of each of many seeds' models, with a leading seed axis, in one compiled program: see `accuracy`.
+def logits(models: nnx.Module, inputs: ArrayLike) -> np.ndarray:
+    """(seeds, n, classes): what each of many seeds' models answers, in one compiled program.
 
     Args:
-      models: `model(inputs) -> (n, classes)` logits; it is put into evaluation mode, no dropout.
-      inputs, labels: as `accuracy` wants them.
+      models: with a leading seed axis; `model(inputs) -> (n, classes)`. They are put into evaluation mode, no dropout.
+      inputs: (n, …).
     """
-    return [accuracy(logits, labels) for logits in np.asarray(_logits_in_turn(models, jnp.asarray(inputs)))]
+    return np.asarray(_logits_in_turn(models, jnp.asarray(inputs)))
 
 
 @nnx.jit
 def _logits_in_turn(models: nnx.Module, inputs: Array) -> Array:
-    """(seeds, n, classes). One seed after the other: side by side they would fill the memory."""
+    """One seed after the other: side by side they would fill the memory."""
     graphdef, states = nnx.split(models)
 
     def one(state: PyTree) -> Array:
@@ -50,6 +50,11 @@ def _logits_in_turn(models: nnx.Module, inputs: Array) -> Array:
         return model(inputs)
 
     return jax.lax.map(one, states)
+
+
+def accuracies(models: nnx.Module, inputs: ArrayLike, labels: ArrayLike) -> list[Proportion]:
+    """The accuracy of each of many seeds' models: see `accuracy`, and for the arguments `logits`."""
+    return [accuracy(own, labels) for own in logits(models, inputs)]
 
 
 def confusion(logits: ArrayLike, labels: ArrayLike) -> np.ndarray:

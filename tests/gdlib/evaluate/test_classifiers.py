@@ -71,8 +71,11 @@ def test_the_accuracies_of_many_seeds_are_those_of_each_without_dropout():
     inputs, labels = rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
     models = train.create(Dropping, jax.random.split(jax.random.key(0), 3))
     found = evaluate.accuracies(models, inputs, labels)
+    answers = evaluate.logits(models, inputs)
+    assert answers.shape == (3, 50, 3)
     for seed, accuracy in enumerate(found):
         model = train.select_seed(models, seed)
+        np.testing.assert_allclose(answers[seed], model.logits(jnp.asarray(inputs)), rtol=1e-5)
         assert accuracy == evaluate.accuracy(model.logits(jnp.asarray(inputs)), labels)
     assert len({accuracy.value for accuracy in found}) > 1
     assert not models.drop.deterministic  # its mode is as it was
