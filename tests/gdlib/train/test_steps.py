@@ -142,3 +142,22 @@ def test_evaluation_is_without_dropout_and_leaves_mode_and_statistics_alone():
     np.testing.assert_allclose(found, INPUTS.mean() / np.sqrt(1 + 1e-5), rtol=1e-4)  # mean 0, variance 1
     np.testing.assert_array_equal(model.norm.mean[...], statistics)
     assert not model.drop.deterministic
+
+
+class Counting(nnx.Module):
+    """It counts its calls, whatever its mode."""
+
+    def __init__(self):
+        self.calls = nnx.BatchStat(jnp.zeros(()))
+
+    def __call__(self, inputs):
+        self.calls[...] += 1
+        return inputs * self.calls[...]
+
+
+def test_what_a_model_writes_down_in_evaluation_is_not_its_own():
+    model = Counting()
+    evaluate = train.evaluation_step(lambda model, batch, rng_key: {"loss": jnp.mean(model(batch))})
+    found = evaluate((model,), jnp.ones(3), jax.random.key(0))["loss"]
+    assert found == 1
+    assert model.calls[...] == 0
