@@ -195,6 +195,18 @@ def test_the_gradient_penalty_looks_between_and_can_be_differentiated_where_the_
     np.testing.assert_allclose(jax.grad(scaled)(3.0), 2 * (3 - 1), rtol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(1000, 2), (1000, 2, 1)])
+def test_the_gradient_penalty_looks_along_the_straight_line_at_each_pair(shape):
+    """On the line x₀ = x₁ this function's slope is (1, 0); beside it the slope is steep."""
+
+    def function(x):
+        x = x.reshape(len(x), 2)
+        return x[:, 0] + 500 * (x[:, 0] - x[:, 1]) ** 2
+
+    penalty = objectives.gradient_penalty(function, jnp.ones(shape), jnp.zeros(shape), jax.random.key(0))
+    np.testing.assert_allclose(penalty, 0, atol=1e-3)
+
+
 def test_r1_is_larger_where_the_function_is_steeper():
     points = jnp.array([[0.0], [1.0], [2.0]])
     np.testing.assert_allclose(objectives.r1_penalty(lambda x: x[:, 0] ** 2, points), [0, 2, 8])
