@@ -9,7 +9,7 @@ VERSION ?=
 LIGHTLY := XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve chapter test lint unit test-oldest test-newest pages colab variants benchmark format \
+.PHONY: help book serve chapter test lint unit coverage test-oldest test-newest pages colab variants benchmark format \
   constraints release clean
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make serve                     serve the built book on this machine"
 	@echo "make chapter CH=generative/vae run one page, build a preview of it beside the book"
 	@echo "make unit                      gdlib's unit tests alone"
+	@echo "make coverage                  the same, and which lines of gdlib they miss"
 	@echo "make test-oldest               the same on the oldest supported versions"
 	@echo "make test-newest               the same on the newest versions and the newest Python here"
 	@echo "make colab [CH=generative/vae] every page, or one, as Colab runs it"
@@ -60,6 +61,10 @@ lint: .venv/ready
 
 unit: .venv/ready
 	$(LIGHTLY) $(BIN)/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype --doctest-modules gdlib tests/gdlib tests/tools
+
+# Which lines of gdlib no unit test runs. What a compiled step does is seen when it is traced.
+coverage: .venv/ready
+	$(LIGHTLY) $(BIN)/pytest -n 2 -q --cov=gdlib --cov-report=term-missing:skip-covered --doctest-modules gdlib tests/gdlib
 
 # The oldest matplotlib calls a newer pyparsing by names that it deprecates.
 test-oldest: $(OLDEST)/ready
