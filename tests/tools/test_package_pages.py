@@ -86,5 +86,5 @@ def test_every_public_module_has_its_place():
 def test_the_training_on_the_first_page_runs(monkeypatch, capsys):
     code = re.search(r"```python\n(.*?)```", (ROOT / "api.md").read_text("utf-8"), re.DOTALL).group(1)
     names = {"jax": jax, "optax": optax, "train": train, "evaluate": evaluate, "mnist_5000": mnist_5000}
-    exec(code.replace("epochs=5", "epochs=1"), names | {"CNN": CNN, "cross_entropy": cross_entropy})
+    exec(code.replace('"epochs": 5', '"epochs": 1'), names | {"CNN": CNN, "cross_entropy": cross_entropy})
     assert float(capsys.readouterr().out.split()[0]) > 0.7
