@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 import package_pages
 import pytest
@@ -85,6 +86,13 @@ def test_every_public_module_has_its_place():
 
 def test_the_training_on_the_first_page_runs(monkeypatch, capsys):
     code = re.search(r"```python\n(.*?)```", (ROOT / "api.md").read_text("utf-8"), re.DOTALL).group(1)
-    names = {"jax": jax, "optax": optax, "train": train, "evaluate": evaluate, "mnist_5000": mnist_5000}
+    names = {
+        "jax": jax,
+        "jnp": jnp,
+        "optax": optax,
+        "train": train,
+        "evaluate": evaluate,
+        "mnist_5000": mnist_5000,
+    }
     exec(code.replace('"epochs": 5', '"epochs": 1'), names | {"CNN": CNN, "cross_entropy": cross_entropy})
     assert float(capsys.readouterr().out.split()[0]) > 0.7
