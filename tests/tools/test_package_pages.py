@@ -96,3 +96,18 @@ def test_the_training_on_the_first_page_runs(monkeypatch, capsys):
     }
     exec(code.replace('"epochs": 5', '"epochs": 1'), names | {"CNN": CNN, "cross_entropy": cross_entropy})
     assert float(capsys.readouterr().out.split()[0]) > 0.7
+
+
+def test_a_long_signature_has_lines_and_no_list_without_terms():
+    body = (
+        '<dl class="py"><dt class="sig sig-object py" id="f">f(<dl><dd>x</dd><dd>y</dd></dl>)</dt><dd>What f does.</dd></dl>'
+        "<dl><dt>a term</dt><dd>its meaning</dd></dl>"
+    )
+    context = {"body": body}
+    package_pages.mend_signatures(None, "api/train", "page.html", context, None)
+    line = '<span class="sig-line">{}</span>'.format
+    assert context["body"] == body.replace(
+        "<dl><dd>x</dd><dd>y</dd></dl>", f'<span class="sig-lines">{line("x")}{line("y")}</span>'
+    )
+    package_pages.mend_signatures(None, "search", "search.html", empty := {}, None)
+    assert empty == {}

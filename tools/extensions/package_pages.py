@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 CODE = re.compile(r"(`[^`]+`)")
 MARKUP = re.compile(r"[\\*|]|(?<=\w)_(?!\w)")
 FIELD = "Alias for field number"
+SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 
 
 def plain(text: str) -> str:
@@ -72,11 +73,27 @@ def skip(_app: Sphinx, _what: str, _name: str, thing: Any, skipped: bool, _optio
     return True if (getattr(thing, "__doc__", None) or "").startswith(FIELD) else None
 
 
+def mend_signatures(_app: Sphinx, _page: str, _template: str, context: dict, _doctree: Any) -> None:
+    """Sphinx writes the lines of a long signature as a list of definitions without terms: a reader that reads aloud
+    stumbles over it. Here they are lines.
+    """
+    if "body" in context:
+        context["body"] = SIGNATURE.sub(lambda found: _as_lines(found.group()), context["body"])
+
+
+def _as_lines(signature: str) -> str:
+    for tag, name in (("dl", "lines"), ("dd", "line")):
+        signature = signature.replace(f"<{tag}>", f'<span class="sig-{name}">')
+        signature = signature.replace(f"</{tag}>", "</span>")
+    return signature
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", read, priority=100)  # before napoleon
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", skip)
+    app.connect("html-page-context", mend_signatures)
     app.config.napoleon_use_ivar = True
     return {"parallel_read_safe": True}
