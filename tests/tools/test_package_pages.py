@@ -100,7 +100,8 @@ def test_the_training_on_the_first_page_runs(monkeypatch, capsys):
 
 def test_a_long_signature_has_lines_and_no_list_without_terms():
     body = (
-        '<dl class="py"><dt class="sig sig-object py" id="f">f(<dl><dd>x</dd><dd>y</dd></dl>)</dt><dd>What f does.</dd></dl>'
+        '<dl class="py"><dt class="sig sig-object py" id="f">f(<dl><dd>x</dd><dd>y</dd></dl>)</dt>'
+        "<dd>What f does.</dd></dl>"
         "<dl><dt>a term</dt><dd>its meaning</dd></dl>"
     )
     context = {"body": body}
