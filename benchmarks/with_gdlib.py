@@ -26,7 +26,7 @@ class Task:
     score.
     """
 
-    def __init__(self, create: Callable, step: train.Step, data, score=None, held_out=None):
+    def __init__(self, create: Callable, step: chunk.Step, data, score=None, held_out=None):
         self.create, self.step, self.data, self.held_out = create, step, data, held_out
         self.validate = None if score is None else train.evaluation_step(score)
 

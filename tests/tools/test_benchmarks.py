@@ -129,3 +129,15 @@ def test_what_is_no_contender_or_no_model_is_refused(modules, contender, model):
     del sys.modules["measure"]
     with pytest.raises(ValueError, match=r"expected one of \('.*got '(torch|bert)'"):
         measure.builder(contender, model, None)
+
+
+@pytest.mark.parametrize("model", ["vae", "gan"])
+def test_gdlibs_side_runs_by_fit_by_the_scan_alone_and_with_seeds(modules, model):
+    work, _ = modules
+    with_gdlib = load("with_gdlib")
+    data = work.digits().for_model(model)
+    score = with_gdlib.trainer(model, data).fit(1, validate=model == "vae")
+    assert model == "gan" or 100 < score < 700  # nats
+    with_gdlib.trainer(model, data, seeds=2).fit(1)
+    with_gdlib.scan(model, data)(1)
+    del sys.modules["with_gdlib"]
