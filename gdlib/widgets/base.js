@@ -12,7 +12,7 @@ export function add(parent, tag, properties) {
 export const groupName = `${root.id}-${document.querySelectorAll("[data-started]").length}`;
 
 // `draw`, but at most once a frame, however fast the pointer is.
-export function oncePerFrame(draw) {
+function oncePerFrame(draw) {
   let waiting = false;
   return () => {
     if (waiting) return;
