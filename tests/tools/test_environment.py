@@ -1,6 +1,7 @@
 """On a machine that lacks something, the first line says what to install."""
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -44,3 +45,13 @@ def test_the_books_environment_holds_what_the_tests_need():
     groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
     lines = (line.split("#")[0].strip() for line in (root / "requirements.txt").read_text().splitlines())
     assert set(groups["test"]) <= set(lines)
+
+
+@pytest.mark.parametrize("file", ["README.md", "api.md"])
+def test_the_versions_that_a_reader_is_told_are_gdlibs_bounds(file):
+    root = Path(environment.ROOT)
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    (jax,) = (bound.removeprefix("jax>=") for bound in project["dependencies"] if bound.startswith("jax>="))
+    text = (root / file).read_text().lower()
+    assert set(re.findall(r"jax (\d[\d.]*\d)", text)) == {jax}
+    assert set(re.findall(r"python (\d[\d.]*\d)", text)) == {project["requires-python"].removeprefix(">=")}
