@@ -2,6 +2,7 @@
 
 python benchmarks/measure.py train gdlib vae --data FOLDER --epochs 10
 python benchmarks/measure.py alone vae --data FOLDER --epochs 10      gdlib's loop, and many seeds
+python benchmarks/measure.py where vae --data FOLDER      what gdlib's time goes into
 python benchmarks/measure.py rate jax
 """
 
@@ -11,8 +12,10 @@ import os
 import resource
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +143,57 @@ def alone(model: str, data: work.Digits | work.Dates, epochs: int, repeats: int 
     return {"step_ms": found, "elsewhere": max(elsewhere)}
 
 
+# XLA names a compiled operation after what it does; whatever bears none of these names works number by number.
+KINDS = {
+    "products and sums": ("dot", "ynn_fusion"),
+    "moving": ("copy", "transpose", "concatenate", "update-slice"),
+}
+
+
+def where(model: str, data: work.Digits | work.Dates) -> dict:
+    """What gdlib's time goes into: seconds of the first epoch, and busy milliseconds of a step by kind of operation."""
+    import jax
+
+    spent = Counter()
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **_: spent.update({event.rpartition("/")[2]: seconds})
+    )
+    build = builder("gdlib", model, data)
+    with Clock() as clock:
+        fit, _ = build()
+        fit(1)
+    first = dict(spent)
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            fit(1)
+        (traced,) = Path(folder).rglob("*.xplane.pb")
+        profile = jax.profiler.ProfileData.from_file(str(traced))
+    busy = Counter()
+    for name, seconds in operations(profile):
+        kind = next(
+            (kind for kind, names in KINDS.items() if any(part in name for part in names)), "the rest"
+        )
+        busy[kind] += 1000 * seconds / work.STEPS_PER_EPOCH
+    return {
+        "first_epoch_seconds": clock.seconds,
+        "traced": first["jaxpr_trace_duration"] + first["jaxpr_to_mlir_module_duration"],
+        "compiled": first["backend_compile_duration"],
+        "busy_ms": busy,
+        "elsewhere": clock.elsewhere,
+    }
+
+
+def operations(profile) -> Iterator[tuple[str, float]]:
+    """Each of XLA's operations that a profile saw run on a core, and its seconds; loops, which hold others, apart."""
+    around = ("ThunkExecutor", "while", "end: ", "SlinkyThreadPool", "call", "conditional")
+    for plane in profile.planes:
+        for line in plane.lines:
+            if line.name.startswith("tf_XLAEigen"):
+                for event in line.events:
+                    if not event.name.startswith(around):
+                        yield event.name, event.duration_ns / 1e9
+
+
 # The largest products of the VAE, forward and back, and a square one: (rows, inner, columns).
 B, H, P = work.BATCH, work.VAE_DECODER, work.PIXELS
 PRODUCTS = [(1024, 1024, 1024), (B, H, P), (B, P, H), (H, B, P)]
@@ -174,13 +228,17 @@ def rate(library: str, repeats: int = 5) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", nargs="+", help="train CONTENDER MODEL | alone MODEL | rate LIBRARY")
+    parser.add_argument(
+        "what", nargs="+", help="train CONTENDER MODEL | alone MODEL | where MODEL | rate LIBRARY"
+    )
     parser.add_argument("--data", type=Path, help="the folder that work.py wrote to")
     parser.add_argument("--epochs", type=int)
     arguments = parser.parse_args()
     kind, *which = arguments.what
     if kind == "rate":
         found = rate(*which)
+    elif kind == "where":
+        found = where(*which, work.load_data(arguments.data, *which))
     else:
         data = work.load_data(arguments.data, which[-1])
         found = {"train": train, "alone": alone}[kind](*which, data, arguments.epochs)

@@ -13,6 +13,11 @@ import work
 HERE = Path(__file__).resolve().parent
 OWN, SHARED = "gdlib", "gdlib, shared"  # as the chapters call `fit`; a part of the minibatch a core
 TITLES = {"vae": "VAE", "gan": "GAN", "cnn": "CNN", "lstm": "LSTM", "transformer": "Transformer"}
+KINDS = (
+    "products and sums",
+    "moving",
+    "the rest",
+)  # of a compiled step's operations, as measure.py sorts them
 SHARE = 0.8  # of the machine's matmul rate, to be reached in the VAE
 
 
@@ -112,6 +117,7 @@ def verdicts(results: dict) -> list[str]:
             as_called = statistics.median(ratios(results, model, peer, OWN))
             line += f", and {as_called:.2f} times as long as {OWN} that shares nothing"
         lines.append(f"{line}.")
+    lines += [f"- {first_to_target(results, model)}" for model in work.TARGETS]
     peer, ratio = fastest_decoder(results)
     met = "met" if ratio <= 1 else "missed"
     lines.append(
@@ -130,6 +136,31 @@ def target(results: dict, model: str, name: str) -> str:
     if len(seconds) < results["rounds"]:
         return "not always reached"
     return f"{spread(seconds)} s, {statistics.median(epochs):.0f} epochs"
+
+
+def where_rows(results: dict) -> list[list[str]]:
+    rows = []
+    for model, title in TITLES.items():
+        found = results["where"][model]
+        seconds = [digits(found[name]) for name in ("first_epoch_seconds", "traced", "compiled")]
+        busy = found["busy_ms"]
+        shares_ = [f"{busy[kind] / sum(busy.values()):.0%}" for kind in KINDS]
+        rows.append([title, *seconds, *shares_])
+    return rows
+
+
+def first_to_target(results: dict, model: str) -> str:
+    """Whether one of gdlib's two ways is the first of all at the held-out target."""
+
+    def median(name):
+        return statistics.median(column(results, model, name, "target_seconds"))
+
+    reaching = [name for name in contenders(results) if column(results, model, name, "target_seconds")]
+    own = min((name for name in reaching if name in (OWN, SHARED)), key=median)
+    peer = min((name for name in reaching if name not in (OWN, SHARED)), key=median)
+    met = "met" if median(own) <= median(peer) else "missed"
+    seconds = f"{own} takes {digits(median(own))} s, {peer} {digits(median(peer))} s"
+    return f"{TITLES[model]}, first at the target: **{met}**. {seconds}."
 
 
 def seeds_rows(results: dict) -> list[list[str]]:
@@ -209,6 +240,12 @@ def markdown(results: dict) -> str:
         "Milliseconds a step of `fit`, of the compiled loop inside it, and of `fit` with 1, 2 and 4 seeds in "
         "one program; and what each further seed costs, as a share of a separate run's step:",
         table(["", "`fit`", "loop", "1 seed", "2 seeds", "4 seeds", "one more seed"], seeds_rows(results)),
+        "## gdlib: where its time goes",
+        "Seconds until the first epoch is done, how many of them JAX traced and how many XLA compiled (side by side, "
+        "in part); and of the time in which the cores worked on a step, the share that products and sums took, the "
+        "share that went into moving numbers (copies, transpositions, writing into a loop's rows), and the rest, which "
+        "works number by number. One process, with JAX's profiler:",
+        table(["", "first epoch, s", "traced, s", "compiled, s", *KINDS], where_rows(results)),
     ]
     return "\n\n".join(sections) + "\n"
 

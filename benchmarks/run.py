@@ -88,7 +88,7 @@ def in_turns(count: int, items: tuple) -> list[tuple]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each contender and model")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each contender and model")
     parser.add_argument("--epochs", type=int, default=10, help="timed in each process, of 31 steps")
     parser.add_argument("--output", type=Path, default=HERE, help="the folder that the results go to")
     arguments = parser.parse_args()
@@ -106,6 +106,7 @@ def main() -> None:
                 for name in contenders:
                     trained[model][name].append(run(["train", name, model], options))
         alone = {model: run(["alone", model], options) for model in work.MODELS}
+        where = {model: run(["where", model], options) for model in work.MODELS}
     results = {
         "day": datetime.date.today().isoformat(),
         "machine": machine(),
@@ -114,6 +115,7 @@ def main() -> None:
         "rates": rates,
         "trained": trained,
         "alone": alone,
+        "where": where,
     }
     (arguments.output / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (arguments.output / "results.md").write_text(report.markdown(results))

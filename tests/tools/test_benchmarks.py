@@ -141,3 +141,33 @@ def test_gdlibs_side_runs_by_fit_by_the_scan_alone_and_with_seeds(modules, model
     with_gdlib.trainer(model, data, seeds=2).fit(1)
     with_gdlib.scan(model, data)(1)
     del sys.modules["with_gdlib"]
+
+
+def test_the_report_says_who_is_first_at_the_target(modules):
+    _, report = modules
+    seconds = {
+        "gdlib": [4.0, 6.0],
+        "gdlib, shared": [3.0, 4.5],
+        "Keras": [9.0, 3.6],
+        "PyTorch, eager": [7.0, 7.0],
+    }
+    trained = {name: [{"target_seconds": s} for s in rounds] for name, rounds in seconds.items()}
+    found = report.first_to_target({"trained": {"cnn": trained}}, "cnn")
+    assert found == "CNN, first at the target: **met**. gdlib, shared takes 3.75 s, Keras 6.30 s."
+    trained["Keras"] = [{"target_seconds": 3.0}, {}]  # once it was not reached
+    assert "**missed**" in report.first_to_target({"trained": {"cnn": trained}}, "cnn")
+
+
+def test_the_time_of_a_step_is_sorted_by_operation(modules, monkeypatch):
+    work, report = modules
+    load("with_gdlib")
+    measure = load("measure")
+    found = measure.where("vae", work.digits().for_model("vae"))
+    assert found["traced"] + found["compiled"] > 0.1
+    assert found["busy_ms"]["products and sums"] > found["busy_ms"]["moving"] > 0
+    assert set(found["busy_ms"]) == set(report.KINDS)
+    monkeypatch.setattr(report, "TITLES", {"vae": "VAE"})
+    shares = report.where_rows({"where": {"vae": found}})[0][-3:]
+    assert abs(sum(float(share.rstrip("%")) for share in shares) - 100) <= 1
+    for name in ("measure", "with_gdlib"):
+        del sys.modules[name]
