@@ -5,11 +5,12 @@ OLDEST := .venv-oldest
 NEWEST := .venv-newest
 CH ?=
 VERSION ?=
+AGAINST ?=
 # Tests compile much and compute little, so the compiler tries least. (Notebooks are run with more.)
 LIGHTLY := XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve chapter test lint unit coverage test-oldest test-newest pages colab variants benchmark format \
+.PHONY: help book serve chapter test lint unit coverage test-oldest test-newest pages colab variants numbers benchmark format \
   constraints release clean
 
 help:
@@ -23,6 +24,7 @@ help:
 	@echo "make test-newest               the same on the newest versions and the newest Python here"
 	@echo "make colab [CH=generative/vae] every page, or one, as Colab runs it"
 	@echo "make variants                  every page as other machines would run it (hours)"
+	@echo "make numbers AGAINST=old.json  which of the book's numbers moved since that build's numbers.json"
 	@echo "make benchmark                 gdlib against PyTorch and Keras, same work (fetches both)"
 	@echo "make format                    format the code, normalise the notebooks"
 	@echo "make constraints               pin the newest versions that fit requirements.txt"
@@ -84,6 +86,9 @@ colab: .venv/ready
 
 variants: .venv/ready
 	$(BIN)/python tools/variants.py
+
+numbers: .venv/ready
+	@$(BIN)/python tools/reported.py --against "$(AGAINST)"
 
 .venv-benchmark/ready: .venv/ready pyproject.toml
 	@$(BIN)/python tools/environment.py --benchmark .venv-benchmark

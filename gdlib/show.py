@@ -1,7 +1,11 @@
-"""What a chapter's cell displays beside figures: the package's own code, and tables."""
+"""What a chapter's cell displays beside figures: the package's own code, sentences with numbers, and tables.
+
+What a sentence or a table says stands in the output's metadata too, so that a program can read a book's numbers.
+"""
 
 import ast
 import inspect
+import string
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -48,6 +52,44 @@ def _shortened(text: str) -> str:
     return "\n".join(lines)
 
 
+FOUND, TABLE = "gdlib_found", "gdlib_table"  # under which an output's metadata hold them
+
+
+def found(template: str, **numbers: Any) -> Markdown:
+    """A sentence whose numbers a run has computed.
+
+    Args:
+      template: the sentence in Markdown, with a place for each number, as `str.format` has them. A brace of its own,
+        of an equation, say, is doubled.
+      numbers: by name: numbers, what `evaluate` gives with its spread or interval, or words.
+
+    The output's metadata hold the template and, by name, each number as it is, its spread if it has one, and as it was
+    printed. Raises ValueError for a place without its number and a number without its place.
+
+    Example:
+      >>> found("The gap is {gap:.1f} nats.", gap=2.345).data
+      'The gap is 2.3 nats.'
+    """
+    places = [(name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name is not None]
+    names = {name for name, _ in places}
+    if names != set(numbers):
+        raise ValueError(
+            f"numbers: expected one for each of the template's places {sorted(names)}, got {sorted(numbers)}"
+        )
+    kept = {name: _plain(numbers[name]) | {"text": format(numbers[name], spec)} for name, spec in places}
+    metadata = {FOUND: {"template": template, "numbers": kept}}
+    return Markdown(template.format(**numbers), metadata=metadata)
+
+
+def _plain(number: Any) -> dict[str, Any]:
+    """What JSON can hold of a number: its fields by name where it has any, else its value; of words, nothing."""
+    if isinstance(number, str):
+        return {}
+    if hasattr(number, "_asdict"):
+        return number._asdict()
+    return {"value": number.item() if hasattr(number, "item") else number}
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, align: str = "", note: str = ""
 ) -> Markdown:
@@ -75,7 +117,8 @@ def table(
             raise ValueError(f"{name}: expected {len(columns)}, one for each of {list(columns)}, got {cells}")
     rule = ["---:" if letter == "r" else "---" for letter in align]
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, rule, *rows)]
-    return Markdown("\n".join(lines) + (f"\n\n{note}" if note else ""))
+    metadata = {TABLE: {"columns": list(columns), "rows": rows}}
+    return Markdown("\n".join(lines) + (f"\n\n{note}" if note else ""), metadata=metadata)
 
 
 class Diagnoses:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
+import reported
 from jupyter_cache import get_cache
 from notebooks import SETUP_TAG
 
@@ -239,6 +240,7 @@ def build(*, fresh: bool) -> None:
     paths = [COPY / page for page in pages()]
     ran = run_notebooks(paths, root=COPY, fresh=fresh, mark=today(), cache_folder=OUTPUTS)
     build_html(COPY, HTML, strict=True)
+    reported.write(COPY, HTML / "numbers.json")
     print(f"\n{len(ran)} of {len(paths)} notebooks ran. Open {HTML / 'index.html'}")
 
 

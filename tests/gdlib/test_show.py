@@ -1,8 +1,11 @@
 """What a cell displays beside figures."""
 
+import json
+
+import numpy as np
 import pytest
 
-from gdlib import show, train
+from gdlib import evaluate, show, train
 from gdlib.models import rnn
 
 
@@ -46,6 +49,40 @@ def test_a_table_has_its_text_to_the_left_and_its_numbers_to_the_right():
         "| model | error |", "| --- | ---: |", "| a | 1 |", "| b | 2.0 |", "", "In nats.",
     ]  # fmt: skip
     assert show.table(("a", "b"), [], align="rl").data.splitlines()[1] == "| ---: | --- |"
+
+
+def test_a_sentence_keeps_its_template_and_its_numbers():
+    shown = show.found(
+        "A gap of {gap:.1f} nats, {right:.0f} % right with {name}, {gap:.3f} exactly; $x^{{2}}$.",
+        gap=np.float32(2.25),
+        right=evaluate.spread([90.0, 92.0]),
+        name="Adam",
+    )
+    assert shown.data == "A gap of 2.2 nats, 91\u00a0±\u00a01 % right with Adam, 2.250 exactly; $x^{2}$."
+    _, metadata = shown._repr_markdown_()
+    kept = metadata["gdlib_found"]
+    assert kept["template"].startswith("A gap of {gap:.1f} nats")
+    assert kept["numbers"]["right"] == {
+        "mean": 91.0,
+        "deviation": 2**0.5,
+        "runs": 2,
+        "text": "91\u00a0±\u00a01",
+    }
+    assert kept["numbers"]["gap"]["value"] == 2.25
+    assert kept["numbers"]["name"] == {"text": "Adam"}
+    json.dumps(metadata, allow_nan=False)
+
+
+def test_places_and_numbers_belong_together():
+    with pytest.raises(ValueError, match=r"expected one for each of .*\['gap'\], got \['gap', 'other'\]"):
+        show.found("{gap:.1f}", gap=1.0, other=2.0)
+    with pytest.raises(ValueError, match=r"\['gap'\], got \[\]"):
+        show.found("{gap:.1f}")
+
+
+def test_a_table_keeps_its_cells():
+    _, metadata = show.table(("model", "error"), [("a", 1)])._repr_markdown_()
+    assert metadata["gdlib_table"] == {"columns": ["model", "error"], "rows": [["a", "1"]]}
 
 
 def test_rows_and_alignments_of_another_length_are_named():

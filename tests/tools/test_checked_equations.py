@@ -19,6 +19,7 @@ extensions = ["myst_nb", "checked_equations"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath"]
 root_doc = "index"
+suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]  # of a second build in one process
 """
 
 

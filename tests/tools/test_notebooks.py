@@ -115,3 +115,24 @@ def test_the_public_address_stands_in_one_place():
         assert path.read_text().count(url) == 1, f"{path} names the address outside its set-up cell"
     for path in [*(ROOT / "gdlib").rglob("*.py"), *(ROOT / "tools").rglob("*.py"), *ROOT.glob("*.md")]:
         assert url not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "complaint"),
+    [
+        ("x = 1\n" * 16, [], "cell 1 has 16 lines: a visible cell has at most 15"),
+        ("x = 1\n" * 15, [], None),
+        ("# @title Figure\n" + "x = 1\n" * 30, ["hide-input"], None),
+        ("for x in y:\n    assert x", [], "cell 1 asserts in sight: fold it behind a title"),
+        ("# @title Check\nassert x", ["hide-input"], None),
+        ("asserted = 1", [], None),
+    ],
+)
+def test_what_a_reader_sees_is_short_and_asserts_nothing(source, tags, complaint):
+    text = normal_form(
+        notebook(code("", tags=[SETUP_TAG, "hide-input"]) | {"source": "x"}, code(source, tags=tags)), SETUP
+    )
+    found = complaints(text)
+    assert len(found) == (complaint is not None)
+    assert complaint is None or found[0].startswith(complaint)
+    assert complaints(text, old_form=True) == []

@@ -1,0 +1,90 @@
+"""A small ✓ in the prose links to the cell that asserts what the sentence says.
+
+In a page's Markdown it is written `[✓](#cell:a-race-in-two-worlds)`: the title of a cell of the same page, its kind
+("Figure: ") left off, as an identifier. A ✓ whose cell does not exist, or asserts nothing, and a cell that asserts
+something and has no ✓, are warnings here, and so fail the strict build. Exercises assert for themselves: their
+solutions, folded whole, need no ✓. (Pages that `_config.yml` lists as being in the old form are spared.)
+"""
+
+import ast
+import re
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+MARK, SCHEME = "✓", "cell:"
+TITLE = re.compile(r"# @title (?:\w+: )?(.+)")
+logger = logging.getLogger(__name__)
+
+
+def name_of(source: str) -> str | None:
+    """What a ✓ calls the cell by; None for a cell without a title."""
+    title = TITLE.match(source)
+    return nodes.make_id(title[1]) if title else None
+
+
+def asserts(source: str) -> bool:
+    """Whether a cell's code has an `assert` outside the functions and classes that it defines."""
+    try:
+        body = ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE)).body
+    except SyntaxError:  # a cell that shows one
+        return False
+    return any(_asserts(statement) for statement in body)
+
+
+def _asserts(node: ast.AST) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        return False
+    return isinstance(node, ast.Assert) or any(_asserts(child) for child in ast.iter_child_nodes(node))
+
+
+def code_cells(doctree: nodes.document) -> list[tuple[nodes.container, str]]:
+    """The code cells of a page that are shown, or folded input by input, with their source."""
+    cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+    open_cells = (cell for cell in cells if "tag_hide-cell" not in cell["classes"])
+    return [(cell, next(iter(cell.findall(nodes.literal_block))).astext()) for cell in open_cells]
+
+
+def links(doctree: nodes.document) -> list[tuple[nodes.Element, str]]:
+    """Every ✓ of a page, and the name of the cell that it means."""
+    found = []
+    for node in doctree.findall(nodes.Element):
+        target = node.get("reftarget") or node.get("refuri") or ""
+        if isinstance(node, addnodes.pending_xref | nodes.reference) and SCHEME in target:
+            found.append((node, target.partition(SCHEME)[2]))
+    return found
+
+
+def connect_claims(app: Sphinx, doctree: nodes.document) -> None:
+    """Turn each ✓ into a link to its cell, and warn where one lacks the other."""
+    if app.env.docname in app.config.pages_in_old_form:
+        return
+    asserting, meant = {}, set()
+    for cell, source in code_cells(doctree):
+        name = name_of(source)
+        if asserts(source):
+            if name is None:
+                logger.warning("a cell asserts something and has no title: %.60s", source, location=cell)
+            else:
+                asserting[name] = cell
+    for link, name in links(doctree):
+        if name not in asserting:
+            logger.warning("no cell titled %s asserts anything", name, location=link)
+            continue
+        meant.add(name)
+        mark = nodes.reference(
+            "", MARK, refid=f"cell-{name}", internal=True, classes=["claim"], reftitle="A cell asserts this"
+        )
+        link.replace_self(mark)
+    for name, cell in asserting.items():
+        if name not in meant:
+            logger.warning("the cell %s asserts something and has no ✓", name, location=cell)
+        cell["ids"].append(f"cell-{name}")
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_config_value("pages_in_old_form", [], "env", [list])
+    app.connect("doctree-read", connect_claims)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
