@@ -26,3 +26,10 @@ def test_notebooks_stand_in_the_order_of_the_contents_with_their_sum(folder):
 
 def test_a_notebook_that_did_not_run_has_a_dash(folder):
     assert "| {doc}`/first` | – |" in run_times.table(folder(first=None, second=2.0))
+
+
+def test_pages_below_a_page_follow_it(folder):
+    root = folder(first=1.0, below=2.0, last=3.0)
+    nested = "  - file: first\n    sections:\n      - file: below\n  - file: last\n"
+    (root / "_toc.yml").write_text(f"root: index\nparts:\n- chapters:\n{nested}")
+    assert run_times.notebooks(root / "_toc.yml") == ["first", "below", "last"]

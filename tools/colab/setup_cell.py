@@ -79,4 +79,4 @@ if "gdlib" not in packages:
 import gdlib
 
 gdlib.require(RELEASE, source=SOURCE)
-gdlib.keep_compiled()  # a second run finds its programs compiled
+_ = gdlib.keep_compiled()  # a second run finds its programs compiled

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -16,8 +17,15 @@ from sphinx.util.docutils import SphinxDirective
 def notebooks(contents: Path) -> list[str]:
     """The pages of `_toc.yml` that are notebooks, without their ending."""
     parts = yaml.safe_load(contents.read_text(encoding="utf-8"))["parts"]
-    pages = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    pages = [page for part in parts for page in _flat(part["chapters"])]
     return [page for page in pages if Path(contents.parent, f"{page}.ipynb").exists()]
+
+
+def _flat(entries: list[dict]) -> Iterator[str]:
+    """Each page, and after it those nested below it."""
+    for entry in entries:
+        yield entry["file"]
+        yield from _flat(entry.get("sections", []))
 
 
 def table(folder: Path) -> list[str]:
