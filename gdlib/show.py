@@ -1,15 +1,17 @@
-"""What a chapter's cell displays beside figures: the package's own code, sentences with numbers, and tables.
+"""What a chapter's cell displays beside figures: the package's own code, drawings, sentences with numbers, and tables.
 
 What a sentence or a table says stands in the output's metadata too, so that a program can read a book's numbers.
 """
 
 import ast
 import inspect
+import re
 import string
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 from IPython.display import Markdown
 
@@ -50,6 +52,31 @@ def _shortened(text: str) -> str:
         if blank is not None:
             lines[first:last] = [*lines[first : blank - 1], f'{lines[blank - 1]}"""']
     return "\n".join(lines)
+
+
+class Drawing(NamedTuple):
+    """A schematic drawing, as SVG in the page's own colours, and what a reader who does not see it is told."""
+
+    svg: str
+    description: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        shown = f'<div class="gdlib-drawing" style="max-width: 44rem; margin: auto">{self.svg}</div>'
+        return {"text/html": shown, "text/plain": self.description}
+
+
+def drawing(name: str) -> Drawing:
+    """One of the book's schematic drawings, which are kept beside this file: "vae", for example.
+
+    Raises ValueError, with the names there are, for another.
+    """
+    folder = files("gdlib") / "drawings"
+    names = sorted(path.name.removesuffix(".svg") for path in folder.iterdir() if path.name.endswith(".svg"))
+    if name not in names:
+        raise ValueError(f"name: expected one of {names}, got {name!r}")
+    svg = (folder / f"{name}.svg").read_text("utf-8")
+    parts = (re.search(rf"<{tag}[^>]*>(.*?)</{tag}>", svg, re.DOTALL) for tag in ("title", "desc"))
+    return Drawing(svg, ". ".join(part[1] for part in parts if part))
 
 
 FOUND, TABLE = "gdlib_found", "gdlib_table"  # under which an output's metadata hold them

@@ -10,7 +10,7 @@ from flax import nnx
 from gdlib import widgets
 from gdlib.models import gan, vae
 
-CHAPTER = "chapters/generative/vae.html"
+CHAPTER = "chapters/generative/vae/digits.html"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,9 @@
 """What a cell displays beside figures."""
 
 import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -112,3 +115,29 @@ def test_a_listing_leads_to_the_public_name_of_what_it_shows():
         last == "[gdlib.train.fit](#gdlib.train.fit) · [gdlib.models.rnn.GRUCell](#gdlib.models.rnn.GRUCell)"
     )
     assert show.source(show._shortened, documented).data.endswith("```")  # private, and not gdlib's
+
+
+DRAWINGS = sorted((Path(show.__file__).parent / "drawings").glob("*.svg"))
+
+
+@pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
+def test_a_drawing_is_whole_follows_the_theme_and_says_what_it_shows(path):
+    drawing = show.drawing(path.stem)
+    bundle = drawing._repr_mimebundle_()
+    assert len(bundle["text/plain"]) > 100
+    assert bundle["text/html"].count("<svg") == 1
+    root = ElementTree.fromstring(drawing.svg)
+    assert root.attrib["role"] == "img"
+    assert "viewBox" in root.attrib
+    ids = {element.attrib["id"] for element in root.iter() if "id" in element.attrib}
+    assert ids
+    assert all(identifier.startswith(f"{path.stem}-") for identifier in ids)  # several share a page
+    assert set(root.attrib["aria-labelledby"].split()) <= ids
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', drawing.svg))
+    assert colours <= {"none", "currentColor", "#0072B2", "#D55E00", "#009E73", "#CC79A7"}
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", drawing.svg)
+
+
+def test_a_drawing_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match=r"name: expected one of \[.*'vae'.*\], got 'vea'"):
+        show.drawing("vea")
