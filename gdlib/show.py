@@ -108,6 +108,11 @@ def found(template: str, **numbers: Any) -> Markdown:
     return Markdown(template.format(**numbers), metadata=metadata)
 
 
+def _literal(text: str) -> str:
+    """A template that says just this."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _plain(number: Any) -> dict[str, Any]:
     """What JSON can hold of a number: its fields by name where it has any, else its value; of words, nothing."""
     if isinstance(number, str):
@@ -154,10 +159,15 @@ class Diagnoses:
     def __init__(self):
         self.rows = []
 
-    def add(self, mistake: str, symptom: str, cause: str, look: str, cure: str) -> Markdown:
-        """Note a mistake: how it shows, why, where to look, and what helps. Displays symptom and cure."""
-        self.rows.append((mistake, symptom, cause, look, cure))
-        return Markdown(f"**Symptom:** {symptom}. **Cure:** {cure}.")
+    def add(self, mistake: str, symptom: str, cause: str, look: str, cure: str, **numbers: Any) -> Markdown:
+        """Note a mistake: how it shows, why, where to look, and what helps. Displays symptom and cure.
+
+        The symptom is a template for the numbers, as in `found`.
+        """
+        symptom = symptom if numbers else _literal(symptom)
+        shown = found(f"**Symptom:** {symptom}. **Cure:** {_literal(cure)}.", **numbers)
+        self.rows.append((mistake, symptom.format(**numbers), cause, look, cure))
+        return shown
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -179,7 +179,11 @@ def dumped(output: nbformat.NotebookNode) -> str:
     """How an output begins that is an object's own text, longer than a reader wants it; else nothing."""
     data = output.get("data", {})
     text = data.get("text/plain", "") if set(data) == {"text/plain"} else ""
-    return text[:40] if len(text) > LONGEST_TEXT or re.match(r"History: |(Posix|Windows)Path\(|.*\barray\(\[", text) else ""
+    return (
+        text[:40]
+        if len(text) > LONGEST_TEXT or re.match(r"History: |(Posix|Windows)Path\(|.*\barray\(\[", text)
+        else ""
+    )
 
 
 def run_notebooks(

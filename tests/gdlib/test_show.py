@@ -99,12 +99,16 @@ def test_diagnoses_are_shown_one_by_one_and_together():
     diagnoses = show.Diagnoses()
     one = diagnoses.add("a sum", "loss of 100", "no mean", "the first loss", "take the mean").data
     assert one == "**Symptom:** loss of 100. **Cure:** take the mean."
-    diagnoses.add("b", "c", "d", "e", "f")
-    assert len(diagnoses) == 2
+    two = diagnoses.add("b", "a loss of {loss:.1f}", "d", "e", "$x^{2}$", loss=2.25)
+    assert two.data == "**Symptom:** a loss of 2.2. **Cure:** $x^{2}$."
+    assert two._repr_markdown_()[1]["gdlib_found"]["numbers"]["loss"]["value"] == 2.25
+    assert diagnoses.add("c", "$y^{2}$", "d", "e", "f").data == "**Symptom:** $y^{2}$. **Cure:** f."
+    assert len(diagnoses) == 3
     lines = diagnoses.table().data.splitlines()
     assert lines[2:] == [
         "| a sum | loss of 100 | no mean | the first loss | take the mean |",
-        "| b | c | d | e | f |",
+        "| b | a loss of 2.2 | d | e | $x^{2}$ |",
+        "| c | $y^{2}$ | d | e | f |",
     ]
 
 

@@ -1,6 +1,7 @@
 """The badge beside an equation, and the warnings (errors in the book's build) where one should be."""
 
 import io
+import re
 from pathlib import Path
 
 import nbformat
@@ -86,3 +87,10 @@ def test_an_equation_that_neither_asserts_nor_defines_is_a_warning(build):
 def test_an_equation_without_a_label_is_a_warning(build):
     _, _, warnings = build("# A\n\n$$ 1 = 1 $$\n")
     assert "a displayed equation has no label" in warnings
+
+
+def test_the_words_of_a_link_stand_before_the_number_and_brackets_give_way_to_it(build):
+    text = "# A\n\n$$ 1 = 1 $$ (eq:one)\n\nSee [the first](#eq:one); it holds [(checked)](#eq:one).\n"
+    page, _, warnings = build(text, "eq:one")
+    assert warnings == ""
+    assert re.search(r"See the first\xa0<a[^>]*>\(1\)</a>; it holds <a[^>]*>\(1\)</a>\.", page)

@@ -7,6 +7,7 @@ import claims
 import nbformat
 import pytest
 import sittings
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebooks import METADATA
 from sphinx.application import Sphinx
@@ -122,6 +123,37 @@ def test_a_page_that_is_no_single_sitting_is_a_warning(build):
     page, warnings = build("# A\n\n" + "word " * 2300)
     assert "expected at most 2200 words and 25 minutes, got 2301 words and 13 minutes" in warnings
     assert "13 minutes to read: 2,301 words, 0 equations, 0 cells</p>" in page
+
+
+def test_pages_are_numbered_below_their_chapter_and_headings_not_at_all(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "conf.py").write_text(
+        CONF.format(tools=str(TOOLS), old=[]).replace('"sittings"', '"page_numbers"')
+        + "numfig = math_numfig = True\nnumfig_secnum_depth = 1\n"
+    )
+    equation = "$$ x $$ (def:{0})\n"
+    (source / "index.md").write_text("# Index\n\n```{toctree}\n:numbered:\nfirst\nsecond\n```\n")
+    (source / "first.md").write_text(
+        "# First\n\n## One\n\n## Two\n\n" + equation.format("a") + "\n```{toctree}\nbelow\n```\n"
+    )
+    (source / "below.md").write_text("# Below\n\n## Three\n\n" + equation.format("b"))
+    (source / "second.md").write_text("# Second\n")
+    warnings, out = io.StringIO(), tmp_path / "out"
+    app = Sphinx(source, source, out, tmp_path / "doctrees", "html", status=None, warning=warnings)
+    app.build()
+    assert warnings.getvalue() == ""
+    first, below, second = (
+        BeautifulSoup((out / f"{name}.html").read_text(), "html.parser")
+        for name in ("first", "below", "second")
+    )
+    numbers = [
+        [span.text.strip() for span in page.select("section .section-number")]
+        for page in (first, below, second)
+    ]
+    assert numbers == [["1."], ["1.1."], ["2."]]
+    assert first.select_one(".toctree-wrapper a").text == "1.1. Below"
+    assert [page.select_one(".eqno").text[:5] for page in (first, below)] == ["(1.1)", "(1.2)"]
 
 
 def test_equations_and_cells_count():

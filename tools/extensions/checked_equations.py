@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -54,6 +55,17 @@ def collect_equations(app: Sphinx, doctree: nodes.document) -> None:
             logger.warning("a displayed equation has no label: %s", node.astext(), location=node)
     equations[app.env.docname] = [(node["label"], node.astext()) for node in displayed if node.get("label")]
     app.env.labelled_equations = equations
+
+
+def keep_words(app: Sphinx, doctree: nodes.document) -> None:
+    """Put the words of `[the bound](#eq:bound)` before its number: the bound (3.3). Sphinx would show the number alone.
+
+    Words in brackets, `[(shown)](#eq:bound)`, stand in the number's place where there is none: in a notebook elsewhere.
+    """
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        words = link.astext()
+        if link.get("reftarget", "").startswith(("eq:", "def:")) and not words.startswith("("):
+            link.parent.insert(link.parent.index(link), nodes.Text(f"{words}\u00a0"))
 
 
 def hold_together(app: Sphinx, _env) -> None:
@@ -128,6 +140,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("equation-list", EquationList)
     app.connect("builder-inited", collect_checks)
     app.connect("doctree-read", collect_equations)
+    app.connect("doctree-read", keep_words)
     app.connect("env-check-consistency", hold_together)
     app.connect("doctree-resolved", place_badges)
     app.connect("doctree-resolved", fill_list)
