@@ -287,7 +287,7 @@ def test_a_film_plays_and_says_which_moment_it_shows(page, tmp_path):
 
 
 def test_the_chapters_game_and_film_move(page, bases):
-    page.goto(f"{bases['file']}/chapters/generative/gan.html")
+    page.goto(f"{bases['file']}/chapters/generative/gan/ring.html")
     before = says(page)
     page.get_by_label("Training step").press("End")
     assert says(page) != before
