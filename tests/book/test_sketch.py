@@ -10,7 +10,7 @@ from flax import nnx
 from gdlib import widgets
 from gdlib.models import cnn
 
-CHAPTER = "chapters/discriminative/cnn.html"
+CHAPTER = "chapters/discriminative/cnn/digits.html"
 CLASSES = ("zero", "one", "</script><b>two")
 
 
