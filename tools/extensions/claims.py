@@ -26,7 +26,7 @@ def name_of(source: str) -> str | None:
 
 
 def asserts(source: str) -> bool:
-    """Whether a cell's code has an `assert` outside the functions and classes that it defines."""
+    """Whether a cell's code has an `assert`, or NumPy's like, outside the functions and classes that it defines."""
     try:
         body = ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE)).body
     except SyntaxError:  # a cell that shows one
@@ -37,7 +37,8 @@ def asserts(source: str) -> bool:
 def _asserts(node: ast.AST) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         return False
-    return isinstance(node, ast.Assert) or any(_asserts(child) for child in ast.iter_child_nodes(node))
+    by_call = isinstance(node, ast.Call) and ast.unparse(node.func).startswith("np.testing.assert_")
+    return isinstance(node, ast.Assert) or by_call or any(_asserts(child) for child in ast.iter_child_nodes(node))
 
 
 def code_cells(doctree: nodes.document) -> list[tuple[nodes.container, str]]:
