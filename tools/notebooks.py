@@ -103,8 +103,8 @@ def too_much(source: str) -> list[str]:
     return found
 
 
-def complaints(text: str, *, old_form: bool = False) -> list[str]:
-    """What no tool can mend in a notebook in normal form. A page in the old form may show long cells and assertions."""
+def complaints(text: str) -> list[str]:
+    """What no tool can mend in a notebook in normal form."""
     cells = json.loads(text)["cells"]
     tags = [set(cell["metadata"].get("tags", [])) for cell in cells]
     found = []
@@ -113,25 +113,17 @@ def complaints(text: str, *, old_form: bool = False) -> list[str]:
     for number, (cell, here) in enumerate(zip(cells, tags, strict=True)):
         if here & HIDDEN and not "".join(cell["source"]).startswith("# @title "):
             found.append(f"cell {number} is hidden: expected it to begin with '# @title …', for Colab")
-        if cell["cell_type"] == "code" and not here & HIDDEN and not old_form:
+        if cell["cell_type"] == "code" and not here & HIDDEN:
             found += [f"cell {number} {what}" for what in too_much("".join(cell["source"]))]
     return found
 
 
-def in_old_form(root: Path = ROOT) -> list[str]:
-    """The pages, without their ending, that _config.yml lists as not yet in today's form."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    return config["sphinx"]["config"].get("pages_in_old_form", [])
-
-
 def main(check: bool, root: Path = ROOT) -> int:
-    setup, old = setup_source(root), in_old_form(root)
-    failures = 0
+    setup, failures = setup_source(root), 0
     for path in sorted((root / "chapters").rglob("*.ipynb")):
         text = path.read_text(encoding="utf-8")
         normal = normal_form(text, setup)
-        page = path.relative_to(root).with_suffix("").as_posix()
-        found = complaints(normal, old_form=page in old)
+        found = complaints(normal)
         if normal != text and check:
             found.append("not in normal form: run make format")
         elif normal != text:

@@ -135,4 +135,3 @@ def test_what_a_reader_sees_is_short_and_asserts_nothing(source, tags, complaint
     found = complaints(text)
     assert len(found) == (complaint is not None)
     assert complaint is None or found[0].startswith(complaint)
-    assert complaints(text, old_form=True) == []

@@ -3,7 +3,7 @@
 In a page's Markdown it is written `[✓](#cell:a-race-in-two-worlds)`: the title of a cell of the same page, its kind
 ("Figure: ") left off, as an identifier. A ✓ whose cell does not exist, or asserts nothing, and a cell that asserts
 something and has no ✓, are warnings here, and so fail the strict build. Exercises assert for themselves: their
-solutions, folded whole, need no ✓. (Pages that `_config.yml` lists as being in the old form are spared.)
+solutions, folded whole, need no ✓.
 """
 
 import ast
@@ -60,8 +60,6 @@ def links(doctree: nodes.document) -> list[tuple[nodes.Element, str]]:
 
 def connect_claims(app: Sphinx, doctree: nodes.document) -> None:
     """Turn each ✓ into a link to its cell, and warn where one lacks the other."""
-    if app.env.docname in app.config.pages_in_old_form:
-        return
     asserting, meant = {}, set()
     for cell, source in code_cells(doctree):
         name = name_of(source)
@@ -86,6 +84,5 @@ def connect_claims(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    app.add_config_value("pages_in_old_form", [], "env", [list])
     app.connect("doctree-read", connect_claims)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -60,8 +60,7 @@ def write_estimate(app: Sphinx, doctree: nodes.document) -> None:
     if not notebook.exists():
         return
     found = words(doctree), len(list(doctree.findall(nodes.math_block))), visible_cells(doctree)
-    long = found[0] > MOST_WORDS or minutes(*found) > MOST_MINUTES
-    if long and app.env.docname not in app.config.pages_in_old_form:
+    if found[0] > MOST_WORDS or minutes(*found) > MOST_MINUTES:
         logger.warning(
             "expected at most %d words and %d minutes, got %d words and %d minutes",
             MOST_WORDS, MOST_MINUTES, found[0], minutes(*found), location=app.env.docname,
@@ -74,6 +73,5 @@ def write_estimate(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    app.setup_extension("claims")  # whose list of pages in the old form this one shares
     app.connect("doctree-read", write_estimate)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
