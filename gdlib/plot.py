@@ -261,7 +261,8 @@ def confusion(counts: ArrayLike, classes: Sequence[str]) -> Figure:
     axis.imshow(mistakes, cmap="Oranges", vmax=max(2 * mistakes.max(), 1))
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            axis.text(column, row, str(count), ha="center", va="center", fontsize=9)
+            # Near black: on the colour map's light ground, whatever the page's.
+            axis.text(column, row, str(count), ha="center", va="center", fontsize=9, color="#1a1a1a")
     axis.set(xlabel="answer", ylabel="true class", xticks=range(len(classes)), yticks=range(len(classes)))
     axis.set(xticklabels=classes, yticklabels=classes)
     axis.grid(False)

@@ -38,7 +38,11 @@ def _asserts(node: ast.AST) -> bool:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         return False
     by_call = isinstance(node, ast.Call) and ast.unparse(node.func).startswith("np.testing.assert_")
-    return isinstance(node, ast.Assert) or by_call or any(_asserts(child) for child in ast.iter_child_nodes(node))
+    return (
+        isinstance(node, ast.Assert)
+        or by_call
+        or any(_asserts(child) for child in ast.iter_child_nodes(node))
+    )
 
 
 def code_cells(doctree: nodes.document) -> list[tuple[nodes.container, str]]:
