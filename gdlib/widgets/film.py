@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.image import imsave
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from gdlib import expect
 from gdlib.widgets.embed import Widget, widget
@@ -48,7 +48,9 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
         expect.within(f"frames[{name!r}]", images, 0, 1)
         sheet = images.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
         file = io.BytesIO()
-        imsave(file, sheet.reshape(-1, columns * width), cmap="gray_r", vmin=0, vmax=1, format="png")
+        # Sixteen greys look the same at a quarter of the bytes.
+        greys = 17 * np.rint(15 * (1 - sheet.reshape(-1, columns * width))).astype(np.uint8)
+        Image.fromarray(greys).save(file, format="png", optimize=True)
         pictures.append({"name": name, "image": base64.b64encode(file.getvalue()).decode()})
     payload = {"frames": pictures, "alt": alt}
     return widget("film", BODY, payload, description=f"{alt}: {', '.join(frames)}")

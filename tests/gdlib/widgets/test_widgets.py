@@ -182,7 +182,7 @@ def test_a_film_holds_its_pictures():
     block = widgets.film({"first": images, "last": 1 - images}, columns=2, alt="digits")._repr_html_()
     payload = json.loads(re.search(r'<script type="application/json">(.*?)</script>', block, re.S).group(1))
     assert [entry["name"] for entry in payload["frames"]] == ["first", "last"]
-    sheet = plt.imread(io.BytesIO(base64.b64decode(payload["frames"][0]["image"])))[..., 0]
+    sheet = plt.imread(io.BytesIO(base64.b64decode(payload["frames"][0]["image"])))
     assert sheet.shape == (6, 10)
     assert (sheet[3:, 5:] == 0).all()  # drawn black
     assert sheet.sum() == 60 - 15
