@@ -50,3 +50,10 @@ def test_a_drawn_figure_stands_twice_in_its_page_and_any_other_picture_once():
         "only-"
     )
     assert both(IMAGE, {"other": (1, 1)}) == IMAGE
+
+
+def test_a_wide_figure_scrolls_by_itself():
+    page = both(IMAGE, {"abc": (800, 288)})
+    assert page.startswith('<p><span class="wide-figure"><img')
+    assert page.endswith("</span></p>")
+    assert "wide-figure" not in both(IMAGE, {"abc": (700, 288)})

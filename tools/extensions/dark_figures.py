@@ -22,6 +22,7 @@ IN_THE_DARK = {
     "#808080": "#a0a0a0",
 }
 INK = IN_THE_DARK["#000000"]
+WIDE = 700  # pixels: on a phone a wider figure scrolls, so that its letters stay large enough to read
 FIGURE = re.compile(r'<img\b[^>]*\bsrc="([^"]*_images/[^"]+)\.svg"[^>]*/?>')
 
 
@@ -60,7 +61,7 @@ def both(body: str, sizes: dict[str, tuple[int, int]]) -> str:
         dark = light.replace("only-light", "only-dark", 1).replace(
             f'{image[1]}.svg"', f'{image[1]}.dark.svg"', 1
         )
-        return light + dark
+        return f'<span class="wide-figure">{light}{dark}</span>' if width > WIDE else light + dark
 
     return FIGURE.sub(twice, body)
 
