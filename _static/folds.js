@@ -6,3 +6,11 @@ function openFold() {
 }
 addEventListener("hashchange", openFold);
 addEventListener("DOMContentLoaded", openFold);
+
+// On paper nothing is folded, and nobody can unfold it.
+const closed = [];
+addEventListener("beforeprint", () => {
+  closed.push(...document.querySelectorAll("article details:not([open])"));
+  closed.forEach((fold) => fold.setAttribute("open", ""));
+});
+addEventListener("afterprint", () => closed.splice(0).forEach((fold) => fold.removeAttribute("open")));

@@ -22,6 +22,8 @@ METADATA = {
 KEPT = ("tags", "mystnb")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 PROMPTS = ("code_prompt_show", "code_prompt_hide")
+# What stands in such a cell is no more to be read than a picture's file, and a quiz's answers stand in it.
+UNSHOWN = re.compile(r"# @title (?:Question|Drawing): ")
 SETUP_TAG = "gdlib-setup"
 LONGEST_CELL = 15  # lines of a cell that is shown
 SETUP = ROOT / "tools" / "colab" / "setup_cell.py"
@@ -64,6 +66,9 @@ def normal_cell(cell: dict, taken: set[str], setup: str) -> dict:
     tags = set(metadata.get("tags", []))
     if SETUP_TAG in tags:
         source = setup
+    if UNSHOWN.match(source):
+        tags = tags - HIDDEN | {"remove-input"}
+        metadata["tags"] = sorted(tags)
     shown = {key: value for key, value in metadata.pop("mystnb", {}).items() if key not in PROMPTS}
     if tags & HIDDEN:
         metadata["cellView"] = "form"  # Colab ignores the tags; it folds a form, and shows its title

@@ -80,6 +80,16 @@ def test_a_hidden_cell_folds_behind_its_title_and_one_that_is_not_has_none():
     assert "mystnb" not in shown["metadata"]
 
 
+@pytest.mark.parametrize(
+    ("title", "tag"),
+    [("Question: a blank", "remove-input"), ("Drawing: a", "remove-input"), ("Check: a", "hide-input")],
+)
+def test_a_quizs_answers_stand_in_no_fold_of_the_built_page(title, tag):
+    (cell,) = cells_of(normal_form(notebook(code(f"# @title {title}\nx", tags=["hide-input"])), SETUP))
+    assert cell["metadata"]["tags"] == [tag]
+    assert cell["metadata"]["cellView"] == "form"  # in Colab it is folded
+
+
 def test_what_no_tool_can_mend_is_named():
     assert "expected one cell with the tag" in complaints(normal_form(notebook(code("x = 1")), SETUP))[0]
     text = notebook(code("x", tags=[SETUP_TAG]), code("plot()", tags=["hide-input"], id="b"))

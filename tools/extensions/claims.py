@@ -48,7 +48,7 @@ def _asserts(node: ast.AST) -> bool:
 def code_cells(doctree: nodes.document) -> list[tuple[nodes.container, str]]:
     """The code cells of a page that are shown, or folded input by input, with their source."""
     cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
-    open_cells = (cell for cell in cells if "tag_hide-cell" not in cell["classes"])
+    open_cells = (cell for cell in cells if not {"tag_hide-cell", "tag_remove-input"} & set(cell["classes"]))
     return [(cell, next(iter(cell.findall(nodes.literal_block))).astext()) for cell in open_cells]
 
 
