@@ -23,7 +23,7 @@ KEPT = ("tags", "mystnb")
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 PROMPTS = ("code_prompt_show", "code_prompt_hide")
 # What stands in such a cell is no more to be read than a picture's file, and a quiz's answers stand in it.
-UNSHOWN = re.compile(r"# @title (?:Question|Drawing): ")
+UNSHOWN = re.compile(r"# @title (?:Question|Drawing)\b")
 SETUP_TAG = "gdlib-setup"
 LONGEST_CELL = 15  # lines of a cell that is shown
 SETUP = ROOT / "tools" / "colab" / "setup_cell.py"

@@ -21,6 +21,7 @@ def test_icons_are_wanted_by_pages_under_any_of_their_names_and_by_style_sheets(
     assert wanted([PAGE], [SHEET]) == {0xF002, 0xF05A}
     assert wanted([PAGE.replace("magnifying-glass", "search"), "fa-sun"], [SHEET]) == {0xF002, 0xF05A, 0xF185}
     assert wanted([], ["p{color:red}"]) == set()
+    assert wanted([], ['p{--icon:"\uf0f3"}']) == {0xF0F3}
 
 
 @pytest.fixture

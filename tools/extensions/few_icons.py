@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 
 NAMED = re.compile(r"((?:\.fa-[a-z0-9-]+:before,?)+)\{content:\"\\([0-9a-f]+)\"\}")
 GLYPH = re.compile(r"\"\\(f[0-9a-f]{3})\"")
+ITSELF = re.compile("[\uf000-\uf8ff]")
 WOFF2 = re.compile(r'url\([^)]*webfonts/[^)]*\.woff2\) format\("woff2"\),')
 
 
@@ -24,7 +25,9 @@ def wanted(pages: list[str], sheets: list[str]) -> set[int]:
             code for names, code in NAMED.findall(sheet) if used & set(re.findall(r"fa-[a-z0-9-]+", names))
         }
         points |= set(GLYPH.findall(NAMED.sub("", sheet)))
-    return {int(code, 16) for code in points}
+    return {int(code, 16) for code in points} | {
+        ord(glyph) for sheet in sheets for glyph in ITSELF.findall(sheet)
+    }
 
 
 def cut_down(font: Path, points: set[int]) -> None:
