@@ -31,7 +31,9 @@ OUTPUTS = BUILD / "jupyter_cache"
 DAMAGED = "persistent compilation cache"  # what JAX warns of, where it cannot read what it once wrote
 LONGEST_TEXT = 600  # characters of an object's own text that a page may show
 # Pages that take two minutes, about, or more.
-LONGEST = ("digits", "dates", "parts", "peers", "gan", "classes", "bridge", "practice")
+LONGEST = (
+    "digits", "dates", "parts", "peers", "peers_names", "gan", "codes", "classes", "unlabelled", "practice", "memory", "ring",
+)  # fmt: skip
 PARTS = (
     "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",
 )  # fmt: skip

@@ -267,11 +267,17 @@ plane.addEventListener("keydown", (event) => {
   if (move) moveTo(world.means[held][0] + move[0], world.means[held][1] + move[1]);
   else draw();
 });
-find("count").addEventListener("input", (event) => { count = COUNTS[event.target.value]; draw(); });
+// A slider, what is done with its value, and how the value is shown beside its name.
+function slide(range, take, shown) {
+  const follow = () => { take(Number(range.value)); range.labels[0].querySelector("output").textContent = shown(); };
+  range.addEventListener("input", () => { follow(); draw(); });
+  follow();
+}
+slide(find("count"), (position) => { count = COUNTS[position]; }, () => count);
 root.querySelectorAll(".gdlib-width").forEach((range, k) => {
-  range.addEventListener("input", () => { world.widths[k] = Number(range.value); draw(); });
+  slide(range, (width) => { world.widths[k] = width; }, () => world.widths[k].toFixed(1));
 });
-find("tilt").addEventListener("input", (event) => { world.tilt = Number(event.target.value); draw(); });
+slide(find("tilt"), (tilt) => { world.tilt = tilt; }, () => number(world.tilt));
 find("play").addEventListener("click", () => { shown = (shown + 1) % DRAWS; draw(); });
 
 // What the chapter's own code learns from some examples.

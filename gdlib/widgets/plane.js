@@ -87,6 +87,7 @@ function follow(event) {
 }
 plane.addEventListener("pointerdown", (event) => { plane.setPointerCapture(event.pointerId); follow(event); });
 plane.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+find("play").addEventListener("click", () => moveTo(0, 0));
 plane.addEventListener("keydown", (event) => {
   const step = event.shiftKey ? 0.5 : 0.1;
   const [x, y] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key]
