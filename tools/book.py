@@ -197,16 +197,17 @@ def run_notebooks(
         stamp(path, mark)
     pending = [path for path in paths if fresh or not restore(cache, path)]
     ended = not pending or execute(pending, root=root, variables=environment(compiled=compiled))
-    found = [complaint for path in paths for complaint in complaints(path, root)]
-    if any(DAMAGED in complaint for complaint in found):
+    found = {path: complaints(path, root) for path in paths}
+    if any(DAMAGED in complaint for page in found.values() for complaint in page):
         set_aside(compiled)
         ended = execute(pending, root=root, variables=environment(compiled=compiled))
-        found = [complaint for path in paths for complaint in complaints(path, root)]
-    if found or not ended:
-        sys.exit("\n".join(found) or "A notebook failed; what the runner said stands above.")
-    for path in pending:
+        found = {path: complaints(path, root) for path in paths}
+    for path in (path for path in pending if not found[path]):  # whatever became of the others
         sum_up_timing(path)
         cache.cache_notebook_file(path, overwrite=True)
+    if any(found.values()) or not ended:
+        said = "\n".join(complaint for page in found.values() for complaint in page)
+        sys.exit(said or "A notebook failed; what the runner said stands above.")
     return pending
 
 
