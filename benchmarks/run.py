@@ -25,6 +25,7 @@ import work
 
 HERE = Path(__file__).resolve().parent
 QUIET, PATIENCE = 0.1, 30  # the share of the machine that others may take; seconds to wait for that
+LONGEST = 900  # seconds that a measurement may take; the longest known takes a fifth of it
 TRIES = 3
 PACKAGES = ("gdlib", "jax", "flax", "optax", "torch", "keras", "tensorflow-cpu", "numpy")
 
@@ -39,23 +40,31 @@ def wait_until_quiet() -> None:
 
 
 def run(what: list[str], options: list[str]) -> dict:
-    """What `measure.py` prints. Repeated where others took more than a share of the machine meanwhile."""
+    """What `measure.py` prints. Repeated where others took more than a share of the machine, and where it hangs."""
+    found: dict = {}
     for _ in range(TRIES):
         wait_until_quiet()
         # An empty cache folder: PyTorch would find there what an earlier process compiled.
         with tempfile.TemporaryDirectory() as folder:
             environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": folder, "TF_CPP_MIN_LOG_LEVEL": "3"}
-            done = subprocess.run(
-                [sys.executable, str(HERE / "measure.py"), *what, *options],
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
+            try:
+                done = subprocess.run(
+                    [sys.executable, str(HERE / "measure.py"), *what, *options],
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=LONGEST,
+                )
+            except subprocess.TimeoutExpired:
+                print(f"{' '.join(what)}: no answer after {LONGEST} s, repeated", flush=True)
+                continue
         if done.returncode:
             sys.exit(f"{' '.join(what)} failed:\n{done.stderr}")
         found = json.loads(done.stdout.splitlines()[-1])
         if found["elsewhere"] < QUIET:
             break
+    if not found:
+        sys.exit(f"{' '.join(what)}: expected an answer within {LONGEST} s, got none in {TRIES} tries")
     print(f"{' '.join(what):30s}", summary(found), flush=True)
     return found
 

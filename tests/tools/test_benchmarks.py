@@ -1,6 +1,8 @@
 """What the benchmarks count: operations by formula against XLA's own count, and the report's arithmetic."""
 
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -171,3 +173,33 @@ def test_the_time_of_a_step_is_sorted_by_operation(modules, monkeypatch):
     assert abs(sum(float(share.rstrip("%")) for share in shares) - 100) <= 1
     for name in ("measure", "with_gdlib"):
         del sys.modules[name]
+
+
+@pytest.fixture
+def runner(modules, monkeypatch):
+    """benchmarks/run.py on a machine that is always quiet, and what its processes are to answer, in turn."""
+    for name in ("measure", "run"):
+        load(name)
+    run, answers = sys.modules["run"], []
+
+    def process(command, **options):
+        answer = answers.pop(0)
+        if answer is None:
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return subprocess.CompletedProcess(command, 0, stdout=json.dumps(answer))
+
+    monkeypatch.setattr(run, "wait_until_quiet", lambda: None)
+    monkeypatch.setattr(run.subprocess, "run", process)
+    yield run, answers
+    for name in ("measure", "run"):
+        del sys.modules[name]
+
+
+def test_a_measurement_that_hangs_is_repeated(runner, capsys):
+    run, answers = runner
+    answers += [None, {"elsewhere": 0.5}, {"elsewhere": 0.0, "step_ms": 2.0}]
+    assert run.run(["train", "gdlib"], [])["step_ms"] == 2.0
+    assert "train gdlib: no answer after 900 s, repeated" in capsys.readouterr().out
+    answers += [None] * run.TRIES
+    with pytest.raises(SystemExit, match="expected an answer within 900 s, got none in 3 tries"):
+        run.run(["train", "gdlib"], [])
