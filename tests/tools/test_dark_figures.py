@@ -54,6 +54,6 @@ def test_a_drawn_figure_stands_twice_in_its_page_and_any_other_picture_once():
 
 def test_a_wide_figure_scrolls_by_itself():
     page = both(IMAGE, {"abc": (800, 288)})
-    assert page.startswith('<p><span class="wide-figure"><img')
+    assert page.startswith('<p><span class="wide-figure" tabindex="0"><img')
     assert page.endswith("</span></p>")
     assert "wide-figure" not in both(IMAGE, {"abc": (700, 288)})
