@@ -32,7 +32,8 @@ DAMAGED = "persistent compilation cache"  # what JAX warns of, where it cannot r
 LONGEST_TEXT = 600  # characters of an object's own text that a page may show
 # Pages that take two minutes, about, or more.
 LONGEST = (
-    "digits", "dates", "parts", "peers", "peers_names", "gan", "codes", "classes", "unlabelled", "practice", "memory", "ring",
+    "digits", "dates", "parts", "peers", "peers_names", "gan", "codes", "classes", "unlabelled", "practice", "memory",
+    "ring",
 )  # fmt: skip
 PARTS = (
     "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",

@@ -77,7 +77,11 @@ def _made(make, with_optimizers, optimizer, rng_key: Array, arguments: tuple) ->
     def one(rng_key: Array, arguments: tuple) -> tuple:
         return nnx.split(with_optimizers(make(nnx.Rngs(rng_key), *arguments), optimizer))
 
-    return (jax.vmap(one) if rng_key.ndim else one)(rng_key, arguments)
+    if not rng_key.ndim:
+        return one(rng_key, arguments)
+    # Seed after seed: on a machine with two cores, batches of the QR factorisations that draw orthogonal weights wait
+    # for each other for ever (jaxlib 0.10.2).
+    return jax.lax.map(lambda seed: one(*seed), (rng_key, arguments))
 
 
 _jit = partial(jax.jit, static_argnames=("make", "with_optimizers", "optimizer"))

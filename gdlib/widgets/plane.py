@@ -21,7 +21,8 @@ BODY = """
 </div>
 <p class="gdlib-says" aria-live="polite"></p>
 <p><button type="button" class="gdlib-play">Back to the middle</button></p>
-<p class="gdlib-note">Drag the ring. Or by keyboard: arrow keys move it, with Shift five times as far; Home brings it back.</p>
+<p class="gdlib-note">Drag the ring. Or by keyboard: arrow keys move it, with Shift five times as far; Home brings it
+back.</p>
 <p class="gdlib-note gdlib-agrees"></p>
 <noscript>This figure moves when JavaScript is on.</noscript>
 """

@@ -61,7 +61,9 @@ def both(body: str, sizes: dict[str, tuple[int, int]]) -> str:
         dark = light.replace("only-light", "only-dark", 1).replace(
             f'{image[1]}.svg"', f'{image[1]}.dark.svg"', 1
         )
-        return f'<span class="wide-figure" tabindex="0">{light}{dark}</span>' if width > WIDE else light + dark
+        return (
+            f'<span class="wide-figure" tabindex="0">{light}{dark}</span>' if width > WIDE else light + dark
+        )
 
     return FIGURE.sub(twice, body)
 

@@ -1,5 +1,8 @@
 """Modules of many seeds: made, and picked out."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,3 +101,23 @@ def test_each_seed_gives_all_of_them_in_order():
     stacked = train.create(Mixed, keys)
     for seed, model in enumerate(train.each_seed(stacked)):
         np.testing.assert_array_equal(model.dense.kernel[...], stacked.dense.kernel[seed])
+
+
+MANY = """
+import jax
+from flax import nnx
+from gdlib import train
+from gdlib.models import rnn
+
+def make(rngs):
+    return rnn.LSTMCell(3, 64, rngs=rngs)
+
+for seed in range(20):
+    keys = jax.random.split(jax.random.key(seed), 4)
+    jax.block_until_ready(nnx.state(train.create(make, keys)))
+"""
+
+
+def test_orthogonal_weights_of_many_seeds_do_not_wait_for_each_other_for_ever():
+    # Four factorisations in one program, each of a batch of four, did on two cores.
+    subprocess.run([sys.executable, "-c", MANY], check=True, timeout=300)
