@@ -97,7 +97,9 @@ def found(template: str, **numbers: Any) -> Markdown:
       >>> found("The gap is {gap:.1f} nats.", gap=2.345).data
       'The gap is 2.3 nats.'
     """
-    places = [(name, spec or "") for _, name, spec, _ in string.Formatter().parse(template) if name is not None]
+    places = [
+        (name, spec or "") for _, name, spec, _ in string.Formatter().parse(template) if name is not None
+    ]
     names = {name for name, _ in places}
     if names != set(numbers):
         raise ValueError(
