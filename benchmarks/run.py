@@ -2,9 +2,10 @@
 
 python benchmarks/run.py                         all of it
 python benchmarks/run.py --rounds 1 --epochs 2   a quick look
+python benchmarks/run.py --resume                go on with a run that was interrupted
 
 Each measurement is a process of its own, on all of the machine's cores. It waits until nothing else runs; one that
-others disturbed all the same is repeated.
+others disturbed all the same is repeated. What has been measured is written down at once, in unfinished.jsonl.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import measure
@@ -69,6 +71,24 @@ def run(what: list[str], options: list[str]) -> dict:
     return found
 
 
+class Notebook:
+    """Measurements by name, each written down as soon as it is made: an interrupted run can go on from there."""
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        if not resume:
+            path.unlink(missing_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        self.path, self.found = path, dict(json.loads(line) for line in lines)
+
+    def note(self, name: str, make: Callable[[], dict]) -> dict:
+        """What was found under this name; where nothing was, what `make` finds now."""
+        if name not in self.found:
+            self.found[name] = make()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([name, self.found[name]]) + "\n")
+        return self.found[name]
+
+
 def summary(found: dict) -> str:
     numbers = {name: value for name, value in found.items() if isinstance(value, float)}
     return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
@@ -100,7 +120,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="processes of each contender and model")
     parser.add_argument("--epochs", type=int, default=10, help="timed in each process, of 31 steps")
     parser.add_argument("--output", type=Path, default=HERE, help="the folder that the results go to")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     arguments = parser.parse_args()
+    notebook = Notebook(arguments.output / "unfinished.jsonl", resume=arguments.resume)
     epochs = ["--epochs", str(arguments.epochs)]
     rates = {library: [] for library in ("jax", "torch")}
     trained = {model: {name: [] for name in measure.CONTENDERS} for model in work.MODELS}
@@ -108,14 +130,18 @@ def main() -> None:
         # In a process of its own: a child's peak of memory begins at its parent's, which so stays small.
         subprocess.run([sys.executable, str(HERE / "work.py"), data], check=True)
         options = ["--data", data, *epochs]
-        for contenders in in_turns(arguments.rounds, measure.CONTENDERS):
+
+        def noted(number: int, what: list[str], options: list[str]) -> dict:
+            return notebook.note(f"{number} {' '.join(what)}", lambda: run(what, options))
+
+        for number, contenders in enumerate(in_turns(arguments.rounds, measure.CONTENDERS)):
             for library, found in rates.items():
-                found.append(run(["rate", library], []))
+                found.append(noted(number, ["rate", library], []))
             for model in work.MODELS:
                 for name in contenders:
-                    trained[model][name].append(run(["train", name, model], options))
-        alone = {model: run(["alone", model], options) for model in work.MODELS}
-        where = {model: run(["where", model], options) for model in work.MODELS}
+                    trained[model][name].append(noted(number, ["train", name, model], options))
+        alone = {model: noted(0, ["alone", model], options) for model in work.MODELS}
+        where = {model: noted(0, ["where", model], options) for model in work.MODELS}
     results = {
         "day": datetime.date.today().isoformat(),
         "machine": machine(),
@@ -128,6 +154,7 @@ def main() -> None:
     }
     (arguments.output / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (arguments.output / "results.md").write_text(report.markdown(results))
+    notebook.path.unlink(missing_ok=True)
     print(report.markdown(results))
 
 

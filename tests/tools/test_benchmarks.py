@@ -203,3 +203,20 @@ def test_a_measurement_that_hangs_is_repeated(runner, capsys):
     answers += [None] * run.TRIES
     with pytest.raises(SystemExit, match="expected an answer within 900 s, got none in 3 tries"):
         run.run(["train", "gdlib"], [])
+
+
+def test_what_an_interrupted_run_has_measured_is_not_measured_again(runner, tmp_path):
+    run, _ = runner
+    path = tmp_path / "unfinished.jsonl"
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    first = run.Notebook(path, resume=False)
+    first.note("0 rate jax", lambda: {"gflops": 2.0})
+    with pytest.raises(KeyboardInterrupt):
+        first.note("0 rate torch", interrupted)
+    second = run.Notebook(path, resume=True)
+    assert second.note("0 rate jax", interrupted) == {"gflops": 2.0}
+    assert second.note("0 rate torch", lambda: {"gflops": 3.0}) == {"gflops": 3.0}
+    assert run.Notebook(path, resume=False).note("0 rate jax", lambda: {"gflops": 4.0}) == {"gflops": 4.0}
