@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import sittings
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebooks import METADATA
 from sphinx.application import Sphinx
 
@@ -18,6 +18,7 @@ import sys
 sys.path.insert(0, {tools!r})
 extensions = ["myst_nb", "claims", "sittings"]
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath"]
 root_doc = "index"
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]  # of a second build in one process
@@ -30,12 +31,14 @@ LINKED = "# A\n\nOne is less [✓](#cell:a-race-in-two-worlds).\n"
 def build(tmp_path):
     """build(markdown, (source, *tags), …) → (the page, the warnings)."""
 
-    def build(markdown, *cells, seconds=None):
+    def build(markdown, *cells, seconds=None, outputs=()):
         source = tmp_path / "source"
         source.mkdir()
         (source / "conf.py").write_text(CONF.format(tools=str(TOOLS)))
         (source / "index.md").write_text("# Index\n\n```{toctree}\na\n```\n")
-        made = [new_code_cell(code, metadata={"tags": list(tags)}) for code, *tags in cells]
+        made = [
+            new_code_cell(code, metadata={"tags": list(tags)}, outputs=list(outputs)) for code, *tags in cells
+        ]
         metadata = METADATA | ({} if seconds is None else {"seconds": seconds})
         notebook = new_notebook(cells=[new_markdown_cell(markdown), *made], metadata=metadata)
         nbformat.write(notebook, source / "a.ipynb")
@@ -113,6 +116,15 @@ def test_the_estimate_stands_below_the_title(build):
         in page
     )
     assert page.index("sitting") > page.index("<h1>")
+
+
+def test_the_entries_of_a_printed_table_are_not_read_word_by_word(build):
+    printed = new_output(
+        "display_data", data={"text/markdown": "| a | b |\n|---|---|\n| c | d |\n\nOne note."}
+    )
+    page, warnings = build("# Two words", ("x = 1",), outputs=[printed])
+    assert warnings == ""
+    assert "4 words, 0 equations, 1 cell" in page
 
 
 def test_a_page_that_is_no_single_sitting_is_a_warning(build):

@@ -17,11 +17,16 @@ logger = logging.getLogger(__name__)
 
 
 def words(doctree: nodes.document) -> int:
-    """Of headings, paragraphs and tables; an inline formula is one word, and what a cell prints is none."""
+    """Of headings, paragraphs and tables; an inline formula is one word. A table that a cell prints is looked up, not
+    read: the sentences around it count, its entries do not.
+    """
     count = 0
     for node in doctree.findall(nodes.Text):
         around = list(_ancestors(node))
         if any(isinstance(above, nodes.literal_block | nodes.math_block | nodes.raw) for above in around):
+            continue
+        printed = any(above.get("nb_element") == "cell_code_output" for above in around)
+        if printed and any(isinstance(above, nodes.table) for above in around):
             continue
         count += isinstance(node.parent, nodes.math) or len(node.astext().split())
     return count
