@@ -1,6 +1,6 @@
 // A link to an equation or a figure shows it beside the link, for those who point at it or come to it by keyboard.
 // The link keeps its meaning; Escape closes what it shows, and the pointer may move onto it.
-const LINKS = 'article a[href*="#equation-"], article a[href*="#fig-"]';
+const LINKS = 'article a.reference:is([href*="#equation-"], [href*="#fig-"])';
 const HERE = document.currentScript.src;
 const card = document.createElement("div");
 card.className = "preview";
@@ -67,6 +67,18 @@ function place(link) {
   card.style.top = below ? `${at.bottom + 4}px` : `${at.top - offsetHeight - 4}px`;
 }
 
+// Focus may scroll the page: what is shown goes with its link, as long as that is in sight.
+function follow() {
+  if (shownFor && !card.hidden) {
+    const at = shownFor.getClientRects()[0];
+    if (at && at.bottom > 0 && at.top < innerHeight) {
+      place(shownFor);
+    } else {
+      closePreview();
+    }
+  }
+}
+
 async function openPreview(link) {
   clearTimeout(leaving);
   if (shownFor === link) {
@@ -95,6 +107,6 @@ addEventListener("mouseover", (event) => linkOf(event) && openPreview(linkOf(eve
 addEventListener("mouseout", (event) => linkOf(event) && leave());
 addEventListener("focusin", (event) => (linkOf(event) ? openPreview(linkOf(event)) : closePreview()));
 addEventListener("keydown", (event) => event.key === "Escape" && closePreview());
-addEventListener("scroll", closePreview, { passive: true });
+addEventListener("scroll", follow, { passive: true });
 card.addEventListener("mouseenter", () => clearTimeout(leaving));
 card.addEventListener("mouseleave", leave);

@@ -16,13 +16,52 @@ def rows_product(
 
     Raises ValueError for any other product than lhs's last axis with rhs's first.
     """
+    _expect_dense(lhs, rhs, dimension_numbers)
+    flat = jax.lax.dot_general(lhs.reshape(-1, lhs.shape[-1]), rhs, (((1,), (0,)), ((), ())), **options)
+    return flat.reshape(*lhs.shape[:-1], rhs.shape[-1])
+
+
+def steps_product(
+    lhs: Float[Array, "*steps inputs"], rhs: Float[Array, "inputs outputs"], dimension_numbers, **options
+) -> Float[Array, "*steps outputs"]:
+    """As `rows_product`, for a recurrence, whose second axis may be a minibatch that several devices share.
+
+    The leading axes stay as they are: as rows of one matrix, the minibatch would be gathered on every device. Of
+    several steps reverse mode alone differentiates it.
+    """
+    _expect_dense(lhs, rhs, dimension_numbers)
+    product = partial(jax.lax.dot_general, **options)
+    return product(lhs, rhs, dimension_numbers) if lhs.ndim == 2 else _steps_product(product, lhs, rhs)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _steps_product(product, lhs, rhs):
+    return product(lhs, rhs, (((lhs.ndim - 1,), (0,)), ((), ())))
+
+
+def _forward(product, lhs, rhs):
+    return _steps_product(product, lhs, rhs), (lhs, rhs)
+
+
+def _backward(product, kept, gradient):
+    lhs, rhs = kept
+    last, steps = (lhs.ndim - 1,), tuple(range(lhs.ndim - 1))
+    of_lhs = product(gradient, rhs, ((last, (1,)), ((), ())))
+    of_rhs = product(
+        lhs, gradient, ((steps, steps), ((), ()))
+    )  # JAX's own rule copies the gradient, the larger factor
+    return of_lhs.astype(lhs.dtype), of_rhs.astype(rhs.dtype)
+
+
+_steps_product.defvjp(_forward, _backward)
+
+
+def _expect_dense(lhs: Array, rhs: Array, dimension_numbers: tuple) -> None:
     if dimension_numbers != (((lhs.ndim - 1,), (0,)), ((), ())) or rhs.ndim != 2:
         raise ValueError(
             f"dimension_numbers: expected lhs's last axis and a matrix's first, got {dimension_numbers} for shapes "
             f"{lhs.shape} and {rhs.shape}"
         )
-    flat = jax.lax.dot_general(lhs.reshape(-1, lhs.shape[-1]), rhs, (((1,), (0,)), ((), ())), **options)
-    return flat.reshape(*lhs.shape[:-1], rhs.shape[-1])
 
 
 @partial(jax.jit, inline=True)

@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
 from gdlib import expect, layers
-from gdlib.kernels.products import rows_product
+from gdlib.kernels.products import steps_product
 from gdlib.kernels.recurrence import with_gradient_by_hand
 
 Carry = tuple[Array, ...]
@@ -37,7 +37,7 @@ class Cell(nnx.Module):
     def __init__(self, features: int, hidden: int, *, rngs: nnx.Rngs):
         self.features = expect.positive_int("features", features)
         self.hidden = expect.positive_int("hidden", hidden)
-        self.inputs = nnx.Linear(features, self.gates * hidden, dot_general=rows_product, rngs=rngs)
+        self.inputs = nnx.Linear(features, self.gates * hidden, dot_general=steps_product, rngs=rngs)
         self.recurrent = nnx.Linear(
             hidden, self.gates * hidden, use_bias=self.recurrent_bias, kernel_init=_orthogonal, rngs=rngs
         )

@@ -14,14 +14,18 @@ mean of one class by 0.1, with Shift by 0.5; Space changes over to the other cla
 <canvas class="gdlib-board" role="img" aria-label="Learning curves"></canvas>
 </div>
 <div class="gdlib-row">
-<p><label>Examples of each class <output></output>
-<input type="range" class="gdlib-scrub gdlib-count" min="0" max="7" value="2" step="1"></label></p>
-<p><label>Width of the circles <output></output>
-<input type="range" class="gdlib-scrub gdlib-width" min="0.5" max="2" value="1" step="0.1"></label></p>
-<p><label>Width of the crosses <output></output>
-<input type="range" class="gdlib-scrub gdlib-width" min="0.5" max="2" value="1" step="0.1"></label></p>
-<p><label>Correlation <output></output>
-<input type="range" class="gdlib-scrub gdlib-tilt" min="-0.9" max="0.9" value="0" step="0.1"></label></p>
+<p><label>Examples of each class
+<input type="range" class="gdlib-scrub gdlib-count" min="0" max="7" value="2" step="1">
+<output></output></label></p>
+<p><label>Width of the circles
+<input type="range" class="gdlib-scrub gdlib-width" min="0.5" max="2" value="1" step="0.1">
+<output></output></label></p>
+<p><label>Width of the crosses
+<input type="range" class="gdlib-scrub gdlib-width" min="0.5" max="2" value="1" step="0.1">
+<output></output></label></p>
+<p><label>Correlation
+<input type="range" class="gdlib-scrub gdlib-tilt" min="-0.9" max="0.9" value="0" step="0.1">
+<output></output></label></p>
 <p><button type="button" class="gdlib-play">Another draw</button></p>
 </div>
 <p class="gdlib-says" aria-live="polite"></p>

@@ -23,7 +23,7 @@ def test_a_link_to_an_equation_shows_it(page, bases, base, kind):
     page.goto(f"{base}/{path.relative_to(HTML)}")
     page.wait_for_function("window.MathJax?.startup?.promise")
     page.evaluate("window.MathJax.startup.promise")
-    link, card = page.locator(f'article a[href="{href}"]').first, page.locator("#preview")
+    link, card = page.locator(f'article a.reference[href="{href}"]').first, page.locator("#preview")
     link.scroll_into_view_if_needed()
     assert card.is_hidden()
     link.focus()

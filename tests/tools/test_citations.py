@@ -23,6 +23,7 @@ extensions = ["myst_parser", "sphinxcontrib.bibtex", "citations"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "author_year"
 root_doc = "index"
+source_suffix = {{".md": "markdown"}}  # in one process with other tests, of myst_nb
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
 """
 

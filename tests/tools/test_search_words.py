@@ -15,6 +15,7 @@ sys.path.insert(0, {str(TOOLS)!r})
 extensions = ["myst_parser", "search_words"]
 myst_enable_extensions = ["dollarmath"]
 root_doc = "index"
+source_suffix = {{".md": "markdown"}}  # in one process with other tests, of myst_nb
 suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
 """
 PAGE = """# Gates

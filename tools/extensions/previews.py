@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.math import wrap_displaymath
 
-SCRIPT, EQUATIONS = "previews.js", "equations.js"
+EQUATIONS = "equations.js"
 
 
 def collect(app: Sphinx, doctree: nodes.document) -> None:
@@ -33,7 +33,6 @@ def write(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    app.add_js_file(SCRIPT, defer="defer")
     app.connect("doctree-read", collect)
     app.connect("build-finished", write)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

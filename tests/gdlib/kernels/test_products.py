@@ -7,13 +7,14 @@ import pytest
 from flax import nnx
 
 from gdlib.kernels import products
-from gdlib.kernels.products import rows_product
+from gdlib.kernels.products import rows_product, steps_product
 
 
 @pytest.mark.parametrize("leading", [(), (3,), (2, 3), (2, 1, 4)])
-def test_a_product_of_rows_is_a_dense_layers(leading):
+@pytest.mark.parametrize("product", [rows_product, steps_product])
+def test_a_product_of_rows_is_a_dense_layers(product, leading):
     plain = nnx.Linear(5, 6, rngs=nnx.Rngs(0))
-    ours = nnx.Linear(5, 6, dot_general=rows_product, rngs=nnx.Rngs(0))
+    ours = nnx.Linear(5, 6, dot_general=product, rngs=nnx.Rngs(0))
     x = jax.random.normal(jax.random.key(0), (*leading, 5))
 
     def both(layer):
@@ -31,9 +32,17 @@ def test_a_product_of_rows_is_a_dense_layers(leading):
         ((5, 6, 7), (((1,), (0,)), ((), ()))),
     ],
 )
-def test_other_products_are_refused(untyped, shape, dimensions):
+@pytest.mark.parametrize("product", [rows_product, steps_product])
+def test_other_products_are_refused(untyped, product, shape, dimensions):
     with pytest.raises(ValueError, match="dimension_numbers: expected lhs's last axis and a matrix's first"):
-        rows_product(jnp.ones((4, 5)), jnp.ones(shape), dimensions)
+        product(jnp.ones((4, 5)), jnp.ones(shape), dimensions)
+
+
+def test_a_product_of_steps_keeps_the_types_of_its_factors():
+    layer = nnx.Linear(5, 6, dot_general=steps_product, preferred_element_type=jnp.float32, rngs=nnx.Rngs(0))
+    x = jnp.ones((2, 3, 5), "bfloat16")
+    gradient = jax.vmap(jax.grad(lambda x: jnp.sum(layer(x).astype(float))))(x[None])
+    assert gradient.dtype == x.dtype
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

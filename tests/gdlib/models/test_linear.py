@@ -66,7 +66,7 @@ def test_only_the_examples_that_are_used_count(learn):
 
 
 @pytest.mark.parametrize("learn", [linear.naive_bayes, linear.logistic_regression])
-def test_shapes_that_do_not_fit_are_named(learn):
+def test_shapes_that_do_not_fit_are_named(untyped, learn):
     with pytest.raises(ValueError, match=r"x: expected shape \(n, features\), got \(60,\)"):
         learn(X[:, 0], Y)
     with pytest.raises(ValueError, match=r"x: expected shape \(n, features\), got \(0, 3\)"):
