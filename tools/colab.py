@@ -1,7 +1,7 @@
 """Run the pages as Colab would: its packages, an empty folder, gdlib installed by the page's own set-up cell.
 
 python tools/colab.py                       every page
-python tools/colab.py cnn background/jax    these
+python tools/colab.py cnn networks/jax    these
 python tools/colab.py --resolve             only: does pip's question have an answer on each of Colab's runtimes?
 python tools/colab.py --update              fetch the lists of what Colab's runtimes hold (needs the network)
 

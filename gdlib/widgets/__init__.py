@@ -11,6 +11,7 @@ from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
 from gdlib.widgets.letters import letters
 from gdlib.widgets.plane import latent_plane
+from gdlib.widgets.playground import playground
 from gdlib.widgets.quiz import quiz
 from gdlib.widgets.sketch import sketch
 
@@ -24,6 +25,7 @@ __all__ = [
     "game",
     "latent_plane",
     "letters",
+    "playground",
     "quantize",
     "quiz",
     "rounded",

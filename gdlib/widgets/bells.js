@@ -1,27 +1,11 @@
 // Two bells, examples of them, and two ways to learn a boundary.
 import { agree, data, find, largestDifference, redrawing } from "./base.js";
+import { mark, normals, pencil, slide } from "./pencil.js";
 import { unpack } from "./unpack.js";
 
 const COUNTS = [2, 4, 8, 16, 32, 64, 128, 256], DRAWS = 16, EXTENT = 4, START = [[-1, 0], [1, 0]];
 const COLOURS = { naive: "#1f77b4", logistic: "#ff7f0e" };
 const NAMES = { naive: "naive Bayes", logistic: "logistic regression" };
-
-// Standard normal numbers: the mulberry32 generator, and Box and Muller's transformation.
-function normals(seed, count) {
-  const found = new Float64Array(count);
-  const uniform = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  for (let i = 0; i < count; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(1 - uniform())), angle = 2 * Math.PI * uniform();
-    found[i] = radius * Math.cos(angle);
-    found[i + 1] = radius * Math.sin(angle);
-  }
-  return found;
-}
 
 // The standard normal distribution function, by Abramowitz and Stegun's approximation: good to 1e-7.
 function below(z) {
@@ -147,27 +131,13 @@ function curves() {
 const plane = find("plane"), canvas = plane.querySelector("canvas");
 const board = find("board"), says = find("says");
 
-function pencil(target, size) {
-  const ratio = window.devicePixelRatio || 1;
-  target.width = target.height = size * ratio;
-  const pen = target.getContext("2d");
-  pen.scale(ratio, ratio);
-  pen.strokeStyle = pen.fillStyle = getComputedStyle(root).color;
-  pen.font = "12px sans-serif";
-  return pen;
-}
-
 function drawPlane(lines, [points, labels]) {
   const size = plane.clientWidth;
   if (!size) return;
-  const pen = pencil(canvas, size), place = (v) => (v / EXTENT + 1) / 2 * size, ink = pen.strokeStyle;
+  const pen = pencil(canvas, size, root), place = (v) => (v / EXTENT + 1) / 2 * size, ink = pen.strokeStyle;
   labels.forEach((k, i) => {
-    const x = place(points[2 * i]), y = place(-points[2 * i + 1]);
     pen.globalAlpha = 0.7;
-    pen.beginPath();
-    if (k) [[-3, -3, 3, 3], [-3, 3, 3, -3]].forEach(([a, b, c, d]) => { pen.moveTo(x + a, y + b); pen.lineTo(x + c, y + d); });
-    else pen.arc(x, y, 3, 0, 2 * Math.PI);
-    pen.stroke();
+    mark(pen, place(points[2 * i]), place(-points[2 * i + 1]), k);
   });
   pen.globalAlpha = 1;
   world.means.forEach((mean, k) => {
@@ -199,7 +169,7 @@ function drawPlane(lines, [points, labels]) {
 function drawBoard(found) {
   const size = board.clientWidth, edge = 44;
   if (!size) return;
-  const pen = pencil(board, size), top = Math.max(0.1, ...found.naive, ...found.logistic);
+  const pen = pencil(board, size, root), top = Math.max(0.1, ...found.naive, ...found.logistic);
   const x = (i) => edge + (size - edge - 14) * i / (COUNTS.length - 1), y = (value) => size - edge - (size - edge - 40) * value / top;
   const ink = pen.fillStyle;
   pen.textAlign = "center";
@@ -267,17 +237,11 @@ plane.addEventListener("keydown", (event) => {
   if (move) moveTo(world.means[held][0] + move[0], world.means[held][1] + move[1]);
   else draw();
 });
-// A slider, what is done with its value, and how the value is shown beside its name.
-function slide(range, take, shown) {
-  const follow = () => { take(Number(range.value)); range.labels[0].querySelector("output").textContent = shown(); };
-  range.addEventListener("input", () => { follow(); draw(); });
-  follow();
-}
-slide(find("count"), (position) => { count = COUNTS[position]; }, () => count);
+slide(find("count"), (position) => { count = COUNTS[position]; }, () => count, draw);
 root.querySelectorAll(".gdlib-width").forEach((range, k) => {
-  slide(range, (width) => { world.widths[k] = width; }, () => world.widths[k].toFixed(1));
+  slide(range, (width) => { world.widths[k] = width; }, () => world.widths[k].toFixed(1), draw);
 });
-slide(find("tilt"), (tilt) => { world.tilt = tilt; }, () => number(world.tilt));
+slide(find("tilt"), (tilt) => { world.tilt = tilt; }, () => number(world.tilt), draw);
 find("play").addEventListener("click", () => { shown = (shown + 1) % DRAWS; draw(); });
 
 // What the chapter's own code learns from some examples.
