@@ -23,6 +23,7 @@ IMPORTS = {
     "layers": {"expect"},
     "models": {"expect", "kernels", "layers"},
     "objectives": {"expect", "distributions"},
+    "optimizers": set(),
     "evaluate": {"expect", "distributions"},
     "train": {"expect"},
 }
