@@ -78,6 +78,23 @@ def test_a_claim_without_its_cell_and_a_cell_without_its_claim_are_warnings(buil
     assert warning in build(markdown, *cells)[1]
 
 
+def test_a_claim_may_lead_to_a_cell_of_another_page(tmp_path):
+    source, out, warnings = tmp_path / "source", tmp_path / "out", io.StringIO()
+    (source / "chapters" / "b").mkdir(parents=True)
+    (source / "conf.py").write_text(CONF.format(tools=str(TOOLS)))
+    (source / "index.md").write_text(
+        "# Index\n\n[✓](#cell:b/c:a-race-in-two-worlds) [✓](#cell:b/c:no-race)\n\n```{toctree}\nchapters/b/c\n```\n"
+    )
+    cells = [new_markdown_cell(LINKED), new_code_cell(ASSERTING, metadata={"tags": ["hide-input"]})]
+    nbformat.write(new_notebook(cells=cells, metadata=METADATA), source / "chapters" / "b" / "c.ipynb")
+    Sphinx(source, source, out, tmp_path / "doctrees", "html", status=None, warning=warnings).build()
+    page = (out / "index.html").read_text()
+    assert 'href="chapters/b/c.html#cell-a-race-in-two-worlds"' in page
+    assert 'id="cell-a-race-in-two-worlds"' in (out / "chapters" / "b" / "c.html").read_text()
+    assert "no cell of chapters/b/c titled no-race asserts anything" in warnings.getvalue()
+    assert warnings.getvalue().count("WARNING") == 1
+
+
 def test_an_exercise_needs_no_claim(build):
     solution, checker = "# @title Solution\nassert 1", "# @title Checker\ndef check(x):\n    assert x"
     assert build("# A\n", (solution, "hide-cell"), (checker, "hide-input"))[1] == ""

@@ -1,8 +1,9 @@
 """A small ✓ in the prose links to the cell that asserts what the sentence says.
 
 In a page's Markdown it is written `[✓](#cell:a-race-in-two-worlds)`: the title of a cell of the same page, its kind
-("Figure: ") left off, as an identifier. A ✓ whose cell does not exist, or asserts nothing, and a cell that asserts
-something and has no ✓, are warnings here, and so fail the strict build. Exercises assert for themselves: their
+("Figure: ") left off, as an identifier. A cell of another page has that page before it, as in
+`[✓](#cell:concepts/race:a-race-in-two-worlds)`. A ✓ whose cell does not exist, or asserts nothing, and a cell that
+asserts something and has no ✓, are warnings here, and so fail the strict build. Exercises assert for themselves: their
 solutions, folded whole, need no ✓.
 """
 
@@ -14,7 +15,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-MARK, SCHEME = "✓", "cell:"
+MARK, SCHEME, ELSEWHERE = "✓", "cell:", "chapters/"
 TITLE = re.compile(r"# @title (?:\w+: )?(.+)")
 logger = logging.getLogger(__name__)
 
@@ -73,20 +74,42 @@ def connect_claims(app: Sphinx, doctree: nodes.document) -> None:
             else:
                 asserting[name] = cell
     for link, name in links(doctree):
+        page, elsewhere, cell = name.rpartition(":")
+        if elsewhere:
+            link.replace_self(mark_of(f"{ELSEWHERE}{page}", cell))
+            continue
         if name not in asserting:
             logger.warning("no cell titled %s asserts anything", name, location=link)
             continue
         meant.add(name)
-        mark = nodes.reference(
-            "", MARK, refid=f"cell-{name}", internal=True, classes=["claim"], reftitle="A cell asserts this"
-        )
-        link.replace_self(mark)
+        link.replace_self(mark_of(None, name))
     for name, cell in asserting.items():
         if name not in meant:
             logger.warning("the cell %s asserts something and has no ✓", name, location=cell)
         cell["ids"].append(f"cell-{name}")
+    app.env.asserting_cells = getattr(app.env, "asserting_cells", {}) | {app.env.docname: set(asserting)}
+
+
+def mark_of(page: str | None, cell: str) -> nodes.reference:
+    """The ✓; that of another page learns where that page lies when all have been read."""
+    mark = nodes.reference("", MARK, internal=True, classes=["claim"], reftitle="A cell asserts this")
+    mark["refid" if page is None else "refuri"] = f"cell-{cell}" if page is None else f"{page}#cell-{cell}"
+    return mark
+
+
+def connect_elsewhere(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Lead each ✓ for another page there, and warn where that page has no such cell."""
+    for mark in doctree.findall(nodes.reference):
+        page, _, anchor = mark.get("refuri", "").partition("#cell-")
+        if "claim" not in mark["classes"] or not page.startswith(ELSEWHERE):
+            continue
+        if anchor not in app.env.asserting_cells.get(page, ()):
+            logger.warning("no cell of %s titled %s asserts anything", page, anchor, location=mark)
+        else:
+            mark["refuri"] = app.builder.get_relative_uri(docname, page) + f"#cell-{anchor}"
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", connect_claims)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("doctree-resolved", connect_elsewhere)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
