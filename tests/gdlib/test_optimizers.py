@@ -55,7 +55,7 @@ def test_a_rule_is_optaxs(name):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
+@pytest.mark.parametrize("shape", [(5, 3), (4, 4)])  # Optax before 0.2.7 makes the steps of wide ones longer
 def test_muon_is_optaxs_on_matrices(shape):
     start = {"W": jax.random.normal(jax.random.key(1), shape)}
     axes = {"W": contrib.MuonDimensionNumbers(reduction_axis=0, output_axis=1)}
@@ -68,6 +68,13 @@ def test_muon_is_optaxs_on_matrices(shape):
 
     ours, expected = (walk(rule, start, loss)["W"] for rule in (optimizers.muon(0.02, 0.9), theirs))
     np.testing.assert_allclose(ours[:20], expected[:20], rtol=1e-3, atol=1e-4)
+
+
+def test_a_wide_matrix_is_a_tall_one_turned():
+    tall = jax.random.normal(jax.random.key(2), (5, 3))
+    np.testing.assert_allclose(
+        optimizers.orthogonalised(tall.T), optimizers.orthogonalised(tall).T, rtol=1e-4
+    )
 
 
 def test_singular_values_are_brought_near_one_and_the_vectors_stay():
