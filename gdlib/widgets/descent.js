@@ -66,14 +66,14 @@ function settingsOf(rule) {
 function drawPlane(paths) {
   const size = plane.clientWidth;
   if (!size) return;
-  const pen = pencil(canvas, size, root), ink = pen.strokeStyle, cell = size / CELLS;
+  const pen = pencil(canvas, size, root), ink = pen.strokeStyle, edge = (i) => Math.round(i * size / CELLS);
   const place = (value) => (value / EXTENT + 1) / 2 * size, { height } = SURFACES[world.surface];
   const level = (x, y) => Math.sqrt(height(x, y));
   const top = Math.max(level(-EXTENT, -EXTENT), level(EXTENT, EXTENT), level(-EXTENT, EXTENT));
   for (let i = 0; i < CELLS; i++) for (let j = 0; j < CELLS; j++) {
     const x = ((i + 0.5) / CELLS * 2 - 1) * EXTENT, y = (1 - (j + 0.5) / CELLS * 2) * EXTENT;
     pen.globalAlpha = 0.4 * (Math.floor(level(x, y) / top * LEVELS) % 2 ? 0.35 : 0.6) * Math.min(1, level(x, y) / top);
-    pen.fillRect(i * cell, j * cell, cell + 0.5, cell + 0.5);
+    pen.fillRect(edge(i), edge(j), edge(i + 1) - edge(i), edge(j + 1) - edge(j));
   }
   pen.globalAlpha = 1;
   pen.lineWidth = 2;

@@ -75,14 +75,14 @@ function advance(count) {
 function drawPlane() {
   const size = plane.clientWidth;
   if (!size) return;
-  const pen = pencil(canvas, size, root), ink = pen.strokeStyle, cell = size / CELLS;
-  const place = (value) => (value / EXTENT + 1) / 2 * size;
+  const pen = pencil(canvas, size, root), ink = pen.strokeStyle;
+  const place = (value) => (value / EXTENT + 1) / 2 * size, edge = (i) => Math.round(i * size / CELLS);
   for (let i = 0; i < CELLS; i++) for (let j = 0; j < CELLS; j++) {
     const x = ((i + 0.5) / CELLS * 2 - 1) * EXTENT, y = (1 - (j + 0.5) / CELLS * 2) * EXTENT;
     const p = sigmoid(logitAt(world.net, x, y));
     pen.globalAlpha = 0.5 * Math.abs(2 * p - 1);
     pen.fillStyle = COLOURS[p > 0.5 ? 1 : 0];
-    pen.fillRect(i * cell, j * cell, cell + 0.5, cell + 0.5);
+    pen.fillRect(edge(i), edge(j), edge(i + 1) - edge(i), edge(j + 1) - edge(j));
   }
   pen.globalAlpha = 1;
   pen.lineWidth = 1.5;

@@ -57,12 +57,27 @@ def test_a_page_asks_for_nothing_fits_and_is_readable_by_everyone(page, bases, n
     assert not page.locator(f"article img.only-{other}:visible").count()
     assert page.locator("article img.only-light").count() == page.locator("article img.only-dark").count()
     assert page.evaluate(
+        "[...document.querySelectorAll('article figcaption')].every(one => one.checkVisibility())"
+    )
+    assert page.evaluate(UNDISTORTED)
+    assert theme == "light" or page.evaluate(
+        "[...document.querySelectorAll('article img.only-dark')].every("
+        "image => getComputedStyle(image).backgroundColor === 'rgba(0, 0, 0, 0)')"
+    )
+    assert page.evaluate(
         "[...document.querySelectorAll('article img')].every(image => image.alt.length > 10)"
     )
     code = page.locator("div.highlight pre").count()
     assert page.locator("button.copybtn").count() == code
     assert code > 5 or name.removesuffix(".html") not in CHAPTERS
     assert not barriers(page)
+
+
+# A figure keeps its shape, and its padding, if any, is small.
+UNDISTORTED = """
+[...document.querySelectorAll('article img[width]')].filter(image => image.checkVisibility()).every(image =>
+  Math.abs(image.clientWidth / image.clientHeight / (image.naturalWidth / image.naturalHeight) - 1) < 0.06)
+"""
 
 
 def problems(page, base):

@@ -61,9 +61,9 @@ def both(body: str, sizes: dict[str, tuple[int, int]]) -> str:
         dark = light.replace("only-light", "only-dark", 1).replace(
             f'{image[1]}.svg"', f'{image[1]}.dark.svg"', 1
         )
-        return (
-            f'<span class="wide-figure" tabindex="0">{light}{dark}</span>' if width > WIDE else light + dark
-        )
+        # Together in an element of their own: the theme hides a caption that stands beside the form it hides.
+        frame = 'class="wide-figure" tabindex="0"' if width > WIDE else 'class="figure-pair"'
+        return f"<span {frame}>{light}{dark}</span>"
 
     return FIGURE.sub(twice, body)
 
