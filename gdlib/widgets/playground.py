@@ -35,7 +35,7 @@ as far; Enter draws; Space changes over to the other class; Backspace takes the 
 <p class="gdlib-note gdlib-agrees"></p>
 <noscript>This figure moves when JavaScript is on.</noscript>
 """
-Weights = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
+Weights = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | float]
 
 
 def playground(

@@ -98,7 +98,7 @@ def test_long_notebooks_run_first_and_a_short_one_last():
     assert sorted(ordered) == sorted(chapters)
     names = [f"{path.parent.name}/{path.stem}" for path in ordered]
     assert set(names[: len(book.LONGEST)]) == set(book.LONGEST)
-    assert names[-1] == "networks/jax"
+    assert names[-1] == "chapters/background"
 
 
 def test_how_long_it_ran_is_kept_with_the_outputs(run):
