@@ -1,5 +1,6 @@
-"""What a visit loads, gzipped: at most 1 MB to open a first page, and 0.4 MB of a further one's own when it has been read
-to its end; the data of figures that move apart.
+"""What a visit loads, gzipped: at most 1 MB to open a first page, and 0.4 MB of a further one's own, read to its end.
+
+The data of figures that move are apart.
 """
 
 import gzip
