@@ -19,9 +19,8 @@ from gdlib import expect
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
 )  # fmt: skip
-GREYS = mpl.colormaps["gray_r"].resampled(
-    33
-)  # of as many shades: half of the bytes, and the eye sees no step
+# Of 33 shades: half of the bytes of 256, and the eye sees no step.
+GREYS = mpl.colormaps["gray_r"].resampled(33)
 STYLE = {
     "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, BLACK]),
     "axes.spines.top": False,

@@ -47,9 +47,8 @@ def _backward(product, kept, gradient):
     lhs, rhs = kept
     last, steps = (lhs.ndim - 1,), tuple(range(lhs.ndim - 1))
     of_lhs = product(gradient, rhs, ((last, (1,)), ((), ())))
-    of_rhs = product(
-        lhs, gradient, ((steps, steps), ((), ()))
-    )  # JAX's own rule copies the gradient, the larger factor
+    # JAX's own rule has the two factors the other way round, and copies the gradient, the larger one.
+    of_rhs = product(lhs, gradient, ((steps, steps), ((), ())))
     return of_lhs.astype(lhs.dtype), of_rhs.astype(rhs.dtype)
 
 

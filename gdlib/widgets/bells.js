@@ -1,6 +1,6 @@
 // Two bells, examples of them, and two ways to learn a boundary.
 import { agree, data, find, largestDifference, redrawing } from "./base.js";
-import { mark, normals, pencil, slide } from "./pencil.js";
+import { mark, normals, pencil, pointed, slide } from "./pencil.js";
 import { unpack } from "./unpack.js";
 
 const COUNTS = [2, 4, 8, 16, 32, 64, 128, 256], DRAWS = 16, EXTENT = 4, START = [[-1, 0], [1, 0]];
@@ -216,17 +216,13 @@ function moveTo(x, y) {
   draw();
 }
 
-function pointed(event) {
-  const box = plane.getBoundingClientRect();
-  return [(2 * (event.clientX - box.left) / box.width - 1) * EXTENT, (1 - 2 * (event.clientY - box.top) / box.height) * EXTENT];
-}
 plane.addEventListener("pointerdown", (event) => {
   plane.setPointerCapture(event.pointerId);
-  const [x, y] = pointed(event), away = world.means.map((mean) => Math.hypot(mean[0] - x, mean[1] - y));
+  const [x, y] = pointed(event, plane, EXTENT), away = world.means.map((mean) => Math.hypot(mean[0] - x, mean[1] - y));
   held = away[0] < away[1] ? 0 : 1;
   moveTo(x, y);
 });
-plane.addEventListener("pointermove", (event) => { if (event.buttons) moveTo(...pointed(event)); });
+plane.addEventListener("pointermove", (event) => { if (event.buttons) moveTo(...pointed(event, plane, EXTENT)); });
 plane.addEventListener("keydown", (event) => {
   const step = event.shiftKey ? 0.5 : 0.1;
   const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];

@@ -1,6 +1,6 @@
 // Several rules walk down a surface from a start that the reader chooses.
 import { add, agree, data, find, groupName, largestDifference, redrawing } from "./base.js";
-import { pencil, slide } from "./pencil.js";
+import { pencil, pointed, slide } from "./pencil.js";
 
 const EXTENT = 2, STEPS = 200, CELLS = 60, LEVELS = 14;
 // Heights, and slopes by hand. All have a lowest point at height 0.
@@ -141,12 +141,8 @@ function startAt(place) {
   draw();
 }
 
-function pointed(event) {
-  const box = plane.getBoundingClientRect();
-  return [(2 * (event.clientX - box.left) / box.width - 1) * EXTENT, (1 - 2 * (event.clientY - box.top) / box.height) * EXTENT];
-}
-plane.addEventListener("pointerdown", (event) => { plane.setPointerCapture(event.pointerId); startAt(pointed(event)); });
-plane.addEventListener("pointermove", (event) => { if (event.buttons) startAt(pointed(event)); });
+plane.addEventListener("pointerdown", (event) => { plane.setPointerCapture(event.pointerId); startAt(pointed(event, plane, EXTENT)); });
+plane.addEventListener("pointermove", (event) => { if (event.buttons) startAt(pointed(event, plane, EXTENT)); });
 plane.addEventListener("keydown", (event) => {
   const far = event.shiftKey ? 0.5 : 0.1;
   const move = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, far], ArrowDown: [0, -far] }[event.key];

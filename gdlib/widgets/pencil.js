@@ -40,3 +40,9 @@ export function slide(range, take, shown, draw) {
   range.addEventListener("input", () => { follow(); draw(); });
   follow();
 }
+
+// Where in a plane from −extent to extent, y upwards, a pointer is.
+export function pointed(event, plane, extent) {
+  const box = plane.getBoundingClientRect();
+  return [(2 * (event.clientX - box.left) / box.width - 1) * extent, (1 - 2 * (event.clientY - box.top) / box.height) * extent];
+}

@@ -1,6 +1,6 @@
 // A network with one hidden layer that learns in the page, from points that the reader draws.
 import { agree, data, find, groupName, largestDifference, redrawing } from "./base.js";
-import { mark, normals, pencil, slide } from "./pencil.js";
+import { mark, normals, pencil, pointed, slide } from "./pencil.js";
 import { unpack } from "./unpack.js";
 
 const EXTENT = 3, CELLS = 48, STEPS_A_FRAME = 10, MOST_POINTS = 300, MOST_LOSSES = 4000;
@@ -165,8 +165,7 @@ function choose(kind) {
 }
 
 plane.addEventListener("pointerdown", (event) => {
-  const box = plane.getBoundingClientRect();
-  world.at = [(2 * (event.clientX - box.left) / box.width - 1) * EXTENT, (1 - 2 * (event.clientY - box.top) / box.height) * EXTENT];
+  world.at = pointed(event, plane, EXTENT);
   put(...world.at);
 });
 plane.addEventListener("keydown", (event) => {

@@ -31,3 +31,10 @@ def says(page):
     """What the figure says in words."""
     settle(page)
     return page.locator(".gdlib-says").first.inner_text()
+
+
+def asked(page, name, expression, *arguments):
+    """What a function in JavaScript says of the figure: it is given what the figure offers as `name`, and the rest."""
+    return page.evaluate(
+        f"given => ({expression})(document.querySelector('.gdlib-widget').{name}, ...given)", list(arguments)
+    )

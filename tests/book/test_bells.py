@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
-from alone import says, settle, written
+from alone import asked, says, settle, written
 
 from gdlib import widgets
 
@@ -46,13 +46,6 @@ def opened(page, block, tmp_path):
     return page
 
 
-def in_page(page, expression, *arguments):
-    return page.evaluate(
-        f"given => {{ const b = document.querySelector('.gdlib-widget').bells; return ({expression})(b, ...given); }}",
-        list(arguments),
-    )
-
-
 def test_it_learns_what_the_chapter_learns_and_says_so(opened):
     root = opened.locator(".gdlib-widget")
     assert float(root.get_attribute("data-disagreement")) < 1e-4
@@ -68,16 +61,18 @@ def test_it_says_where_it_does_not(page, data, tmp_path):
 
 def test_separable_examples_have_a_ridged_line(opened):
     points = [[-2.0, 0.1], [-1.0, 0.0], [1.0, 0.2], [2.0, -0.1]]
-    found = in_page(opened, "(b, X, y) => b.logistic(X.flat(), y)", points, [0, 0, 1, 1])
+    found = asked(opened, "bells", "(b, X, y) => b.logistic(X.flat(), y)", points, [0, 0, 1, 1])
     np.testing.assert_allclose(found, logistic(np.array(points), np.array([0, 0, 1, 1])), atol=1e-3)
 
 
 def test_its_errors_are_those_of_the_two_distributions(opened):
-    in_page(
-        opened, "b => { b.world.widths = [1.5, 0.7]; b.world.tilt = 0.6; b.world.means[1] = [0.5, 1.2]; }"
+    asked(
+        opened,
+        "bells",
+        "b => { b.world.widths = [1.5, 0.7]; b.world.tilt = 0.6; b.world.means[1] = [0.5, 1.2]; }",
     )
     line = np.array([0.8, 1.1, -0.4])
-    found = in_page(opened, "(b, line) => b.error(line)", line.tolist())
+    found = asked(opened, "bells", "(b, line) => b.error(line)", line.tolist())
     shares = []
     for mean, width, sign in (([-1, 0], 1.5, 1), ([0.5, 1.2], 0.7, -1)):
         deviation = width * np.sqrt(line[:2] @ [[1, 0.6], [0.6, 1]] @ line[:2])
@@ -86,11 +81,15 @@ def test_its_errors_are_those_of_the_two_distributions(opened):
 
 
 def test_its_examples_have_the_distribution_that_is_drawn(opened):
-    in_page(
-        opened, "b => { b.world.widths = [1.5, 0.7]; b.world.tilt = 0.6; b.world.means[1] = [0.5, 1.2]; }"
+    asked(
+        opened,
+        "bells",
+        "b => { b.world.widths = [1.5, 0.7]; b.world.tilt = 0.6; b.world.means[1] = [0.5, 1.2]; }",
     )
-    draws = in_page(
-        opened, "b => Array.from({ length: 16 }, (_, d) => b.examples(d, 256)).map(([X, y]) => [[...X], y])"
+    draws = asked(
+        opened,
+        "bells",
+        "b => Array.from({ length: 16 }, (_, d) => b.examples(d, 256)).map(([X, y]) => [[...X], y])",
     )
     X = np.concatenate([np.reshape(points, (-1, 2)) for points, _ in draws])
     y = np.concatenate([labels for _, labels in draws])
@@ -102,11 +101,13 @@ def test_its_examples_have_the_distribution_that_is_drawn(opened):
 
 
 def test_both_come_to_the_best_line_and_naive_bayes_does_not_where_it_is_wrong(opened):
-    right = in_page(opened, "b => b.curves()")
+    right = asked(opened, "bells", "b => b.curves()")
     for name in ("naive", "logistic"):
         assert right[name][-1] == pytest.approx(scipy.stats.norm.cdf(-1), abs=0.005)
         assert right[name][0] > right[name][-1] + 0.03
-    wrong = in_page(opened, "b => { b.world.tilt = 0.9; b.world.means[1] = [1, 1]; return b.curves(); }")
+    wrong = asked(
+        opened, "bells", "b => { b.world.tilt = 0.9; b.world.means[1] = [1, 1]; return b.curves(); }"
+    )
     assert wrong["logistic"][-1] < wrong["naive"][-1] - 0.02
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from alone import says, settle, written
+from alone import asked, says, settle, written
 
 from gdlib import optimizers, widgets
 
@@ -55,12 +55,6 @@ def opened(page, paths, tmp_path):
     return page
 
 
-def in_page(page, expression):
-    return page.evaluate(
-        f"() => {{ const d = document.querySelector('.gdlib-widget').descent; return ({expression})(d); }}"
-    )
-
-
 def test_it_walks_as_gdlib_does_and_says_so(opened):
     root = opened.locator(".gdlib-widget")
     assert float(root.get_attribute("data-disagreement")) < 1e-4
@@ -102,8 +96,9 @@ def test_surfaces_and_sliders_change_what_becomes_of_the_rules(opened):
     opened.locator(".gdlib-rate").fill("0")
     assert says(opened) == first
     opened.locator(".gdlib-momentum").fill("0")
-    places = in_page(
+    places = asked(
         opened,
+        "descent",
         """d => ['descent', 'heavy ball'].map(
             rule => d.path('bowl', rule, [1, 1], { rate: 0.01, momentum: 0 }, 9).at(-1))""",
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from alone import says, settle, written
+from alone import asked, says, settle, written
 
 from gdlib import widgets
 
@@ -43,12 +43,6 @@ def opened(page, data, begin, tmp_path):
     return page
 
 
-def in_page(page, expression):
-    return page.evaluate(
-        f"() => {{ const p = document.querySelector('.gdlib-widget').playground; return ({expression})(p); }}"
-    )
-
-
 def test_it_learns_what_the_chapter_learns_and_says_so(opened):
     root = opened.locator(".gdlib-widget")
     assert float(root.get_attribute("data-disagreement")) < 1e-9
@@ -74,10 +68,10 @@ def test_training_goes_on_until_it_is_paused_and_lowers_the_loss(opened):
     assert opened.locator(".gdlib-play").first.inner_text() == "Pause"
     opened.locator(".gdlib-play").first.click()
     settle(opened)
-    stopped = in_page(opened, "p => p.world.steps")
+    stopped = asked(opened, "playground", "p => p.world.steps")
     settle(opened)
-    assert in_page(opened, "p => p.world.steps") == stopped
-    first, last = in_page(opened, "p => [p.world.losses[0][1], p.world.losses.at(-1)[1]]")
+    assert asked(opened, "playground", "p => p.world.steps") == stopped
+    first, last = asked(opened, "playground", "p => [p.world.losses[0][1], p.world.losses.at(-1)[1]]")
     assert last < first / 2
     assert "After step" in opened.locator(".gdlib-board").get_attribute("aria-label")
 
@@ -88,26 +82,26 @@ def test_keys_draw_change_over_and_take_away(opened):
     for key in ("ArrowRight", "Shift+ArrowUp", "Enter"):
         plane.press(key)
     assert says(opened).endswith("of 41 points right")
-    points, labels = in_page(opened, "p => [p.world.points.slice(-2), p.world.labels.slice(-1)]")
+    points, labels = asked(opened, "playground", "p => [p.world.points.slice(-2), p.world.labels.slice(-1)]")
     assert points == pytest.approx([0.1, 0.5])
     assert labels == [1]
     plane.press(" ")
     assert opened.locator(".gdlib-kind").first.is_checked()
     plane.press("Enter")
-    assert in_page(opened, "p => p.world.labels.slice(-1)") == [0]
+    assert asked(opened, "playground", "p => p.world.labels.slice(-1)") == [0]
     for _ in range(2):
         plane.press("Backspace")
     assert says(opened).endswith("of 40 points right")
     for _ in range(9):
         plane.press("Shift+ArrowLeft")
-    assert in_page(opened, "p => p.world.at[0]") == -3  # it stops at the edge
+    assert asked(opened, "playground", "p => p.world.at[0]") == -3  # it stops at the edge
 
 
 def test_a_touch_draws_and_the_buttons_clear_and_bring_back(opened):
     box = opened.locator(".gdlib-plane").bounding_box()
     opened.locator(".gdlib-kind").first.check()
     opened.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
-    points, labels = in_page(opened, "p => [p.world.points.slice(-2), p.world.labels.slice(-1)]")
+    points, labels = asked(opened, "playground", "p => [p.world.points.slice(-2), p.world.labels.slice(-1)]")
     assert points == pytest.approx([1.5, 1.5], abs=0.05)
     assert labels == [0]
     opened.locator(".gdlib-clear").click()
@@ -123,10 +117,10 @@ def test_sliders_say_their_value_and_begin_anew(opened):
     hidden = opened.locator(".gdlib-hidden")
     hidden.fill("8")
     assert says(opened).startswith("8 hidden units · step 0")
-    assert in_page(opened, "p => p.world.net.b.length") == 8
-    first = in_page(opened, "p => [...p.world.net.W]")
+    assert asked(opened, "playground", "p => p.world.net.b.length") == 8
+    first = asked(opened, "playground", "p => [...p.world.net.W]")
     opened.locator(".gdlib-again").click()
     settle(opened)
-    assert in_page(opened, "p => [...p.world.net.W]") != first
+    assert asked(opened, "playground", "p => [...p.world.net.W]") != first
     opened.locator(".gdlib-rate").fill("0")
     assert opened.get_by_text("0.01").is_visible()
