@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -18,6 +19,7 @@ from gdlib import expect
 from gdlib.train.chunk import one_step
 from gdlib.train.fingerprint import fingerprint, is_key, numbers, program
 from gdlib.train.history import History
+from gdlib.train.processes import agree, is_of_the_network, speaks
 
 
 class Unsaved:
@@ -55,14 +57,15 @@ class Checkpoint:
         self.every = expect.positive_int("checkpoint_every", every)
 
     def __enter__(self) -> "Checkpoint":
-        self._lock = _locked(self.folder)
+        self._lock = _locked(self.folder) if speaks() else None
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
         self.manager = ocp.CheckpointManager(self.folder, options=options)
         return self
 
     def __exit__(self, *_) -> None:
         self.manager.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def resume(self, state: PyTree, history: History, epochs: int) -> tuple[int, PyTree, History]:
         """(epochs done, state, history): those of the folder, where it holds this run; else the given ones.
@@ -70,7 +73,9 @@ class Checkpoint:
         Raises ValueError where it holds another run, or one of more than `epochs`.
         """
         self.initial = _some_numbers(state)
-        if (found := self.latest(state)) is None:
+        found = self.latest(state)
+        agree(lambda: {"checkpoint, epochs done": found[0] if found else 0})
+        if found is None:
             return 0, state, history
         if found[0] > epochs:
             raise ValueError(f"epochs: expected at least the checkpoint's {found[0]}, got {epochs}")
@@ -90,6 +95,8 @@ class Checkpoint:
         try:
             self.manager.save(epoch, args=ocp.args.Composite(**items), force=True)
         except Exception as error:
+            if is_of_the_network(error):  # and not of the disk
+                raise
             raise OSError(
                 f"checkpoint: epoch {epoch} could not be written to {self.folder} ({type(error).__name__}: "
                 f"{error}). The modules hold its state; the checkpoint before it, if any, is untouched."
@@ -134,17 +141,22 @@ class Checkpoint:
 
 
 def checkpoint_of(
-    folder: str | PathLike | None, every: int, step, graphdef, state, batches, watch, rng_key
+    folder: str | PathLike | None, every: int, identity: Callable[[], dict[str, str]]
 ) -> Checkpoint | Unsaved:
-    """Where a run of `fit` is saved, by all that tells it from another: the step, by what it computes."""
+    """Where a run of `fit` with this identity is saved."""
     if folder is None:
         expect.positive_int("checkpoint_every", every)
         return Unsaved()
+    return Checkpoint(folder, every, identity())
+
+
+def identity_of(step, graphdef, state, batches, watch, rng_key) -> dict[str, str]:
+    """All that tells a run of `fit` from another: the step, by what it computes."""
     data, indices = next(iter(batches.epoch(0)))
     one = partial(one_step, step, graphdef, None)
     over_seeds = jax.vmap(one, in_axes=(0, None, 0, 0)) if rng_key.ndim else one
     watched = (watch.every, fingerprint(watch.data), program(watch.run, state)) if watch.validate else "never"
-    identity = {
+    return {
         "rng_key": f"{jax.random.key_impl(rng_key)} {jax.random.key_data(rng_key).tolist()}",
         "modules": fingerprint(jax.tree.map(lambda leaf: f"{leaf.dtype}{leaf.shape}", state)),
         "devices": str(1 if batches.sharding is None else batches.sharding.num_devices),
@@ -154,7 +166,6 @@ def checkpoint_of(
         "chunk_size": str(batches.chunk_size),
         "validation": str(watched),
     }
-    return Checkpoint(folder, every, identity)
 
 
 def _locked(folder: Path) -> IO:

@@ -6,7 +6,7 @@ It knows minibatches, chunks, seeds, checkpoints and what to do when a number st
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -18,10 +18,12 @@ from jaxtyping import Array, PyTree
 from tqdm import tqdm
 
 from gdlib import expect
-from gdlib.train.checkpoint import checkpoint_of
+from gdlib.train.checkpoint import checkpoint_of, identity_of
 from gdlib.train.chunk import Step, run_steps
+from gdlib.train.fingerprint import fingerprint
 from gdlib.train.history import History
 from gdlib.train.minibatches import Source, minibatches, replicated
+from gdlib.train.processes import agree, is_of_the_network, name_the_lost, speaks
 from gdlib.train.watch import Watch
 
 
@@ -89,14 +91,17 @@ def fit(
         where key, data, sizes, the number of devices and the operations of `step` and `validate` are the same, their
         constants (a learning rate) included; the modules are as they were at its beginning, or as they were saved.
       sharding: how a minibatch lies on the devices, such as NamedSharding(mesh, P("data")). Weights and
-        data are then replicated over the mesh.
+        data are then replicated over the mesh. It may hold the devices of several processes, joined by
+        `jax.distributed.initialize`: all of them call `fit` with the same arguments, but for a source, which yields
+        each process's own share. The first shows progress; a checkpoint's folder must be one that all of them see.
       progress: show a progress bar.
 
     Raises:
       TypeError, ValueError: an argument is not as above; the data holds NaN, infinity or what the device's
         types cannot hold; a source ends early or changes its shapes; the checkpoint is of another run, of more
         epochs, or no folder's path but a URL.
-      OSError: the checkpoint's folder cannot be written to, or another run writes to it.
+      OSError: the checkpoint's folder cannot be written to, or another run writes to it. Its kinds
+        TimeoutError and ConnectionError: another process never came, or is gone.
       Diverged: a weight, or a scalar that the step returns, is no longer finite (with many seeds: in
         all of them). An infinity that a module held from the start, in a mask, does not count.
       KeyboardInterrupt: of an interrupt, with the `history` so far.
@@ -121,19 +126,22 @@ def fit(
       ((200,), True)
     """
     rng_key, epochs = expect.random_key("rng_key", rng_key), expect.positive_int("epochs", epochs)
+    agree(lambda: _given(modules, data, rng_key, epochs, batch_size))
     batches = minibatches(data, rng_key, batch_size, chunk_size, sharding)
     _check_modules(modules, rng_key)
     graphdef, state = nnx.split(modules)
     state = jax.device_put(state, replicated(batches.sharding))
     run = partial(run_steps, step, graphdef, batches.sharding)
     watch = Watch(validate, validation_data, validate_every, graphdef, state, rng_key, batches.sharding)
-    saved = checkpoint_of(checkpoint, checkpoint_every, step, graphdef, state, batches, watch, rng_key)
+    identity = cache(lambda: identity_of(step, graphdef, state, batches, watch, rng_key))
+    agree(identity)
+    saved = checkpoint_of(checkpoint, checkpoint_every, identity)
     with saved, _debugging(rng_key):
         first_epoch, state, history = saved.resume(state, History(batches.steps_per_epoch), epochs)
         if first_epoch:
             nnx.update(modules, state)
         done, started = history.steps, time.perf_counter() - history.seconds
-        bar = _progress_bar(done, epochs * batches.steps_per_epoch, progress)
+        bar = _progress_bar(done, epochs * batches.steps_per_epoch, progress and speaks())
         try:
             for epoch in range(first_epoch, epochs):
                 for chunk in batches.epoch(epoch):
@@ -153,10 +161,22 @@ def fit(
             nnx.update(modules, state)  # it may have come while they were being written
             _tell(interrupt, history, done, bar.total)
             raise
+        except Exception as error:
+            if is_of_the_network(error):
+                name_the_lost(error, history)
+            raise
         finally:
             bar.close()
     history.seconds = time.perf_counter() - started
     return history
+
+
+def _given(modules: tuple, data: PyTree | Source, rng_key: Array, epochs: int, batch_size) -> dict[str, Any]:
+    """What all processes of a run have to be given alike, as it is before it lies on their devices."""
+    whole = f"{data.steps_per_epoch} steps an epoch" if isinstance(data, Source) else fingerprint(data)
+    key = jax.random.key_data(rng_key).tolist()
+    weights = fingerprint(nnx.state(modules))
+    return {"rng_key": key, "epochs": epochs, "batch_size": batch_size, "data": whole, "modules": weights}
 
 
 def _advance(run, state: PyTree, data: PyTree, indices: np.ndarray, rng_key: Array, history: History):

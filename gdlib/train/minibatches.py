@@ -25,7 +25,8 @@ class Source(Protocol):
 
     Attributes:
       steps_per_epoch: minibatches an epoch.
-      identity: a text that tells its minibatches from another's; a checkpoint is of a run with the same.
+      identity: a text that tells its minibatches from another's, the same in all processes; a checkpoint is of a run
+        with the same.
     """
 
     steps_per_epoch: int
