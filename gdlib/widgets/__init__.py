@@ -10,6 +10,7 @@ from gdlib.widgets.descent import descent
 from gdlib.widgets.embed import Layer, Widget, quantize, rounded
 from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
+from gdlib.widgets.lanes import lanes
 from gdlib.widgets.letters import letters
 from gdlib.widgets.plane import latent_plane
 from gdlib.widgets.playground import playground
@@ -25,6 +26,7 @@ __all__ = [
     "descent",
     "film",
     "game",
+    "lanes",
     "latent_plane",
     "letters",
     "playground",
