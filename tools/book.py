@@ -33,7 +33,7 @@ LONGEST_TEXT = 600  # characters of an object's own text that a page may show
 # Pages that take a minute, about, or more.
 LONGEST = (
     "transformer/parts", "transformer/dates", "gan/digits", "rnn/order", "rnn/memory", "cnn/practice", "rnn/writing",
-    "bridge/codes", "rnn/names", "vae/rate", "rnn/broken", "networks/race",
+    "bridge/codes", "rnn/names", "vae/rate", "rnn/broken", "networks/race", "devices/processes",
 )  # fmt: skip
 PARTS = (
     "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",
