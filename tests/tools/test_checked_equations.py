@@ -94,3 +94,15 @@ def test_the_words_of_a_link_stand_before_the_number_and_brackets_give_way_to_it
     page, _, warnings = build(text, "eq:one")
     assert warnings == ""
     assert re.search(r"See the first\xa0<a[^>]*>\(1\)</a>; it holds <a[^>]*>\(1\)</a>\.", page)
+
+
+def test_math_in_the_words_of_a_link_stays_math(build):
+    page, _, warnings = build(
+        "# A\n\n$$ 1 = 1 $$ (eq:one)\n\nSee [less than $2n$ of *them*](#eq:one), [$(a)$](#eq:one).\n",
+        "eq:one",
+    )
+    assert warnings == ""
+    math = r'<span class="math[^>]*>\\\({}\\\)</span>'
+    less, alone = math.format("2n"), math.format(r"\(a\)")
+    link = r"\xa0<a[^>]*>\(1\)</a>"
+    assert re.search(rf"See less than {less} of <em>them</em>{link}, {alone}{link}\.", page)

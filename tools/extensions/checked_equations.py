@@ -63,9 +63,12 @@ def keep_words(app: Sphinx, doctree: nodes.document) -> None:
     Words in brackets, `[(shown)](#eq:bound)`, stand in the number's place where there is none: in a notebook elsewhere.
     """
     for link in list(doctree.findall(addnodes.pending_xref)):
-        words = link.astext()
-        if link.get("reftarget", "").startswith(("eq:", "def:")) and not words.startswith("("):
-            link.parent.insert(link.parent.index(link), nodes.Text(f"{words}\u00a0"))
+        if not link.get("reftarget", "").startswith(("eq:", "def:")):
+            continue
+        words = [word.deepcopy() for part in link.children for word in part.children or [part]]
+        in_brackets = isinstance(words[0], nodes.Text) and words[0].startswith("(")
+        if not in_brackets:  # a formula's own bracket does not count
+            link.parent.insert(link.parent.index(link), [*words, nodes.Text("\u00a0")])
 
 
 def hold_together(app: Sphinx, _env) -> None:
