@@ -126,7 +126,9 @@ def fit(
       ((200,), True)
     """
     rng_key, epochs = expect.random_key("rng_key", rng_key), expect.positive_int("epochs", epochs)
-    agree(lambda: _given(modules, data, rng_key, epochs, batch_size))
+    together = sharding is not None and not sharding.is_fully_addressable  # with other processes
+    if together:
+        agree(lambda: _given(modules, data, rng_key, epochs, batch_size))
     batches = minibatches(data, rng_key, batch_size, chunk_size, sharding)
     _check_modules(modules, rng_key)
     graphdef, state = nnx.split(modules)
@@ -134,14 +136,15 @@ def fit(
     run = partial(run_steps, step, graphdef, batches.sharding)
     watch = Watch(validate, validation_data, validate_every, graphdef, state, rng_key, batches.sharding)
     identity = cache(lambda: identity_of(step, graphdef, state, batches, watch, rng_key))
-    agree(identity)
+    if together:
+        agree(identity)
     saved = checkpoint_of(checkpoint, checkpoint_every, identity)
     with saved, _debugging(rng_key):
         first_epoch, state, history = saved.resume(state, History(batches.steps_per_epoch), epochs)
         if first_epoch:
             nnx.update(modules, state)
         done, started = history.steps, time.perf_counter() - history.seconds
-        bar = _progress_bar(done, epochs * batches.steps_per_epoch, progress and speaks())
+        bar = _progress_bar(done, epochs * batches.steps_per_epoch, progress and (speaks() or not together))
         try:
             for epoch in range(first_epoch, epochs):
                 for chunk in batches.epoch(epoch):

@@ -118,6 +118,13 @@ def test_each_process_may_bring_its_own_share(tmp_path):
     np.testing.assert_allclose(shares[0]["loss"], found(tmp_path / "one", 1)[0]["loss"], rtol=1e-4)
 
 
+def test_one_of_them_may_train_something_of_its_own_meanwhile(tmp_path):
+    own = "train.fit(STEP, fresh(), DATA, jax.random.key(1), epochs=1, batch_size=10)"
+    both = run(tmp_path / "out", "", own)
+    assert [status for status, _ in both] == [0, 0], both
+    assert "step" in both[1][1]  # and shows it
+
+
 def test_all_killed_the_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path):
     folder = tmp_path / "run"
     long = f"settings |= dict(epochs=60, checkpoint={str(folder)!r})"
