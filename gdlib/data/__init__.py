@@ -3,6 +3,7 @@
 from gdlib.data.dataset import Dataset
 from gdlib.data.dates import written_dates
 from gdlib.data.digits import CLOTHES, DIGITS, fashion_mnist, mnist, mnist_5000
+from gdlib.data.manual import python_manual
 from gdlib.data.names import place_names
 from gdlib.data.points import gaussian_mixture, ring_means
 from gdlib.data.sequences import Regression, adding, mnist_1d
@@ -24,6 +25,7 @@ __all__ = [
     "mnist_1d",
     "mnist_5000",
     "place_names",
+    "python_manual",
     "ring_means",
     "written_dates",
 ]
