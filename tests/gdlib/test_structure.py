@@ -26,6 +26,7 @@ IMPORTS = {
     "optimizers": set(),
     "evaluate": {"expect", "distributions"},
     "train": {"expect"},
+    "serve": {"expect"},
 }
 
 

@@ -25,5 +25,5 @@ def test_a_seed_decides_the_order_and_nothing_else():
 
 def test_a_python_without_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
-    with pytest.raises(ImportError, match="pydoc_data.topics.*libpython3-stdlib"):
+    with pytest.raises(ImportError, match=r"pydoc_data\.topics.*libpython3-stdlib"):
         python_manual()
