@@ -34,7 +34,7 @@ LONGEST_TEXT = 600  # characters of an object's own text that a page may show
 LONGEST = (
     "transformer/parts", "transformer/dates", "gan/digits", "rnn/order", "rnn/memory", "cnn/practice", "rnn/writing",
     "bridge/codes", "rnn/names", "vae/rate", "rnn/broken", "networks/race", "devices/processes",
-    "devices/depth", "devices/scale", "devices/experts", "devices/stacks", "devices/bits",
+    "devices/depth", "devices/less", "devices/scale", "devices/experts", "devices/stacks", "devices/bits",
 )  # fmt: skip
 PARTS = (
     "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",
