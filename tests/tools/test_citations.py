@@ -15,6 +15,8 @@ ENTRIES = """
 @article{kingma2014, author={Kingma, Diederik P. and Welling, Max}, title={VB}, journal={J}, year={2014}}
 @article{kingma2014semi, author={Kingma, Diederik P. and Mohamed, Shakir and van den Oord, A{\\"a}ron},
   title={Semi}, journal={J}, year={2014}}
+@article{chen2016, author={Chen, Jianmin}, title={One}, journal={J}, year={2016}}
+@article{chen2016memory, author={Chen, Tianqi}, title={Two}, journal={J}, year={2016b}}
 """
 CONF = f"""
 import sys
@@ -40,6 +42,8 @@ suppress_warnings = ["app.add_node", "app.add_directive", "app.add_role"]
         ("Kingma (2014)", None),
         ("Elman (1991)", None),
         ("Elman and others (1990)", None),
+        ("Chen (2016)", "chen2016"),
+        ("Chen, 2016b", "chen2016memory"),
         ("the bibliography", None),
     ],
 )

@@ -1,8 +1,9 @@
 """A citation leads to its entry in the bibliography, shows it on hover, and the entry says where it is cited.
 
 In a page's Markdown a citation is a link to the bibliography whose text names authors and year, `[Elman, 1990](…)` or
-`[Burda and others (2016)](…)`: one or two authors by name, more by the first "and others", or all by name. One that
-names no entry of references.bib is a warning here, and so fails the strict build.
+`[Burda and others (2016)](…)`: one or two authors by name, more by the first "and others", or all by name. Two of
+one name and year are told apart by a letter, in the entry as well: 2016b. A citation that names no entry of
+references.bib is a warning here, and so fails the strict build.
 """
 
 import re
@@ -19,7 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 PAGE = "bibliography"
-CITATION = re.compile(r"(?:after )?(?P<names>.+?),? \(?(?P<year>\d{4})\)?")
+CITATION = re.compile(r"(?:after )?(?P<names>.+?),? \(?(?P<year>\d{4}[a-z]?)\)?")
 logger = logging.getLogger(__name__)
 
 
