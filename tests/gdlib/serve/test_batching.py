@@ -48,6 +48,13 @@ async def until(condition):
     raise AssertionError("it never came to be")
 
 
+async def begun(batcher, gate):
+    """A task whose request is being answered, behind the closed gate."""
+    (first,) = await taken(batcher, 0)
+    await until(lambda: gate.inside == 1)
+    return first
+
+
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 20))
 
@@ -92,8 +99,7 @@ def test_who_comes_while_one_is_answered_goes_in_the_next_batch():
     async def story():
         gate = Gate(open_at_once=False)
         async with Batcher(gate, limit=8) as batcher:
-            (first,) = await taken(batcher, 0)
-            await until(lambda: gate.inside == 1)
+            first = await begun(batcher, gate)
             others = await taken(batcher, *range(1, 8))
             assert batcher.waiting == 7
             gate.opened.set()
@@ -131,8 +137,7 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again():
     async def story():
         gate = Gate(open_at_once=False)
         async with Batcher(gate, limit=1, room=3) as batcher:
-            (first,) = await taken(batcher, 0)
-            await until(lambda: gate.inside == 1)
+            first = await begun(batcher, gate)
             waiting = await taken(batcher, 1, 2, 3)
             with pytest.raises(Full, match="3 requests wait already") as refused:
                 await batcher.ask(4)
@@ -210,8 +215,7 @@ def test_who_gave_up_while_waiting_costs_nothing():
     async def story():
         gate = Gate(open_at_once=False)
         async with Batcher(gate, limit=4) as batcher:
-            (first,) = await taken(batcher, 0)
-            await until(lambda: gate.inside == 1)
+            first = await begun(batcher, gate)
             gone, stays = await taken(batcher, 1, 2)
             gone.cancel()
             await asyncio.sleep(0)
