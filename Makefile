@@ -10,13 +10,14 @@ AGAINST ?=
 LIGHTLY := XLA_FLAGS=--xla_backend_optimization_level=0 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve chapter test lint unit coverage test-oldest test-newest pages colab variants numbers benchmark format \
+.PHONY: help book serve service chapter test lint unit coverage test-oldest test-newest pages colab variants numbers benchmark format \
   constraints release clean
 
 help:
 	@echo "make book                      run every chapter, build the HTML, print where it is"
 	@echo "make test                      everything that CI checks"
 	@echo "make serve                     serve the built book on this machine"
+	@echo "make service                   the translator of dates, on an address of this machine"
 	@echo "make chapter CH=generative/vae run one page, build a preview of it beside the book"
 	@echo "make unit                      gdlib's unit tests alone"
 	@echo "make coverage                  the same, and which lines of gdlib they miss"
@@ -47,6 +48,9 @@ book: .venv/ready
 serve: .venv/ready
 	@test -d build/html || $(BIN)/python tools/book.py
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/html 8000
+
+service: .venv/ready
+	@$(BIN)/python -m gdlib.serve
 
 chapter: .venv/ready
 	@$(BIN)/python tools/book.py --chapter "$(CH)"

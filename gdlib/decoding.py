@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, ArrayLike, Int, Key, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Int, Key, PyTree
 
 from gdlib import expect
 from gdlib.data import tokens
@@ -49,7 +49,16 @@ def decode(
 
 @partial(jax.jit, static_argnames=("graphdef", "batch", "steps"))
 def _decode(graphdef, state, conditions, rng_key, temperature, batch: int, steps: int):
-    model = nnx.merge(graphdef, state)
+    return write(nnx.merge(graphdef, state), conditions, rng_key, temperature, batch, steps)
+
+
+def write(
+    model: Any, conditions: PyTree, rng_key: Key[Array, ""], temperature: Array, batch: int, steps: int
+) -> tuple[Int[Array, "batch steps"], Bool[Array, ""]]:
+    """What `decode` compiles, to be compiled with something before it: (tokens, whether all logits were numbers).
+
+    Nothing is checked.
+    """
 
     def one(loop, rng_key):
         carry, latest, ended = loop

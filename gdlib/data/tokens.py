@@ -39,11 +39,15 @@ class Vocabulary:
     """
 
     def __init__(self, texts: Iterable[str]):
-        self.characters = "".join(sorted({character for text in texts for character in _composed(text)}))
+        self.characters = "".join(sorted({character for text in texts for character in composed(text)}))
         self._position = {character: i for i, character in enumerate(self.characters, start=UNKNOWN + 1)}
 
     def __len__(self) -> int:
         return UNKNOWN + 1 + len(self.characters)
+
+    def tokens(self, text: str) -> list[int]:
+        """One text, in NFC, a token for each character, and nothing else. Raises TypeError for no text."""
+        return [self._position.get(character, UNKNOWN) for character in composed(text)]
 
     def encode(
         self, texts: Sequence[str], *, length: int | None = None, start: bool = False, end: bool = False
@@ -58,12 +62,7 @@ class Vocabulary:
         Raises ValueError for no texts, a text without tokens, and one that is longer than `length`; TypeError for what
         is no text.
         """
-        rows = [
-            [START] * start
-            + [self._position.get(character, UNKNOWN) for character in _composed(text)]
-            + [END] * end
-            for text in texts
-        ]
+        rows = [[START] * start + self.tokens(text) + [END] * end for text in texts]
         if not rows:
             raise ValueError("texts: expected at least one, got none")
         lengths = np.array([len(row) for row in rows], np.int32)
@@ -95,11 +94,12 @@ class Vocabulary:
         texts = []
         for row in ids.tolist():
             row = row[: row.index(END)] if END in row else row
-            texts.append(_composed("".join(shown.get(token, "") for token in row)))
+            texts.append(composed("".join(shown.get(token, "") for token in row)))
         return texts
 
 
-def _composed(text: str) -> str:
+def composed(text: str) -> str:
+    """A text in NFC. Raises TypeError for what is no text."""
     if not isinstance(text, str):
         raise TypeError(f"texts: expected strings, got {expect.describe(text)}")
     return unicodedata.normalize("NFC", text)

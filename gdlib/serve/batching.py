@@ -107,6 +107,11 @@ class Batcher(Generic[Request, Reply]):
         """How many requests wait, not counting those that are being answered."""
         return self._queue.qsize()
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more requests are taken."""
+        return self._closed
+
     async def ask(self, request: Request) -> Reply:
         """The reply to a request. Raises Full, Closed, Late, or what `answer` raises."""
         if self._closed:

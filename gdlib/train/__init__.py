@@ -1,5 +1,6 @@
 """Training: steps, and the one loop that runs them."""
 
+from gdlib.train.checkpoint import restore
 from gdlib.train.history import History
 from gdlib.train.loop import Diverged, fit
 from gdlib.train.minibatches import Source
@@ -17,5 +18,6 @@ __all__ = [
     "evaluation_step",
     "fit",
     "gradient_step",
+    "restore",
     "select_seed",
 ]

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+from flax import nnx
 from jaxtyping import PyTree
 
 from gdlib import expect
@@ -138,6 +139,47 @@ class Checkpoint:
 
     def _restore(self, epoch: int, item: str, how: Any) -> Any:
         return self.manager.restore(epoch, args=ocp.args.Composite(**{item: how}))[item]
+
+
+def restore(folder: str | PathLike, module: nnx.Module) -> int:
+    """Put the weights of a run's newest checkpoint into a module. Returns how many epochs the run had done.
+
+    Args:
+      folder: what `fit` was given as `checkpoint`.
+      module: like the first of the modules that `fit` trained. Its weights are replaced, all or none.
+
+    Raises FileNotFoundError where there is no checkpoint, and ValueError where it cannot be read, or holds other arrays
+    than the module has, or numbers that are not finite.
+    """
+    path = Path(folder).expanduser().resolve()
+    if not path.is_dir():
+        raise FileNotFoundError(f"checkpoint: expected a folder, got {str(folder)!r}")
+    with ocp.CheckpointManager(path) as manager:
+        epochs = manager.latest_step()
+        if epochs is None:
+            raise FileNotFoundError(f"checkpoint: expected one in {path}, found none")
+        try:
+            arrays = manager.restore(epochs, args=ocp.args.Composite(arrays=ocp.args.StandardRestore()))
+            named = arrays["arrays"]["state"]
+        except Exception as error:
+            raise ValueError(
+                f"checkpoint: {path} cannot be read ({type(error).__name__}: {error})"
+            ) from error
+    state = nnx.state((module,))
+    ours = {name: array.shape for name, array in _by_path(state).items()}
+    theirs = {name: array.shape for name, array in named.items() if name.startswith("[0]")}
+    if ours != theirs:
+        different = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+        name = different[0]
+        raise ValueError(
+            f"checkpoint: expected the arrays of the module, got others in {path}: {len(different)} differ, of them "
+            f"{name}: expected {ours.get(name, 'none')}, got {theirs.get(name, 'none')}"
+        )
+    found = _from_paths(named, state)
+    if not all(np.isfinite(array).all() for array in _by_path(found).values()):
+        raise ValueError(f"checkpoint: expected finite numbers in {path}, got NaN or infinite ones")
+    nnx.update((module,), found)
+    return epochs
 
 
 def checkpoint_of(
