@@ -48,9 +48,9 @@ def create(
     translator: DateTranslator,
     *,
     limit: int = 64,
-    wait: float = 0.0,
+    wait: float | int = 0.0,
     room: int = 256,
-    patience: float = 10.0,
+    patience: float | int = 10.0,
     slots: int = 16,
 ) -> Starlette:
     """The service of one process.
@@ -146,7 +146,8 @@ async def page(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """What this service understands."""
-    return JSONResponse(description(request.app.state.translator.longest, BODY))
+    translator = request.app.state.translator
+    return JSONResponse(description(translator.sources.characters, translator.longest, BODY))
 
 
 def is_date(text: str) -> bool:

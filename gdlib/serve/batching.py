@@ -82,9 +82,9 @@ class Batcher(Generic[Request, Reply]):
         answer: Callable[[Sequence[Request]], Sequence[Reply]],
         *,
         limit: int,
-        wait: float = 0.0,
+        wait: float | int = 0.0,
         room: int = 256,
-        patience: float = 10.0,
+        patience: float | int = 10.0,
     ):
         self.limit, self.room = expect.positive_int("limit", limit), expect.positive_int("room", room)
         for name, seconds in (("wait", wait), ("patience", patience)):

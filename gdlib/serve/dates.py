@@ -57,7 +57,7 @@ class DateTranslator:
             for length in self.lengths:
                 self._run(np.full((batch, length), tokens.UNKNOWN, np.int32), np.ones(batch, np.int32))
 
-    def row(self, text: str) -> list[int]:
+    def row(self, text: Any) -> list[int]:
         """A text as tokens.
 
         Raises TypeError for what is no text, and ValueError for an empty one, one that is too long, and letters that no

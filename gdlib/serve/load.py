@@ -40,7 +40,7 @@ class Load(NamedTuple):
         return self.done - self.due
 
 
-def poisson(rate: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
+def poisson(rate: float | int, seconds: float | int, rng: np.random.Generator) -> np.ndarray:
     """When requests are due that come independently of each other: gaps are exponential, with mean 1 / rate.
 
     Args:
@@ -61,7 +61,7 @@ async def send(
     due: np.ndarray,
     *,
     connections: int = 128,
-    timeout: float = 30.0,
+    timeout: float | int = 30.0,
 ) -> Load:
     """Post one request after the other, each as JSON, at the times when they are due.
 
@@ -93,7 +93,8 @@ async def send(
         pass
     finally:
         for connection in course.connections:
-            connection.transport.close()
+            connection.close()
+        await asyncio.sleep(0)
     return Load(course.due, course.sent, course.done, course.status, [_reply(body) for body in course.bodies])
 
 
@@ -145,6 +146,10 @@ class _Connection(asyncio.Protocol):
     def ask(self, message: bytes, answered: Callable[[int, bytes], None]) -> None:
         self.parser, self.body, self.answered = httptools.HttpResponseParser(self), b"", answered
         self.transport.write(message)
+
+    def close(self) -> None:
+        self.answered = None
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)

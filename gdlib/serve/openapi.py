@@ -1,5 +1,6 @@
 """What the service understands and answers, as OpenAPI 3.1 describes it."""
 
+import re
 from typing import Any
 
 import gdlib
@@ -40,13 +41,35 @@ def _get(operation: str, summary: str, media_type: str, schema: dict[str, Any]) 
     return {"get": {"operationId": operation, "summary": summary, "responses": {"200": answer}}}
 
 
-def description(longest: int, body: int) -> dict[str, Any]:
-    """The description of a service that reads texts of so many characters, in bodies of so many bytes."""
+def _words(letters: str) -> str:
+    """The pattern of a text of these letters that is not blank."""
+    every, shown = (
+        "".join(map(re.escape, some)) for some in (letters, [one for one in letters if one.strip()])
+    )
+    return f"^[{every}]*[{shown}][{every}]*$"
+
+
+def _words(letters: str) -> str:
+    """The pattern of a text of these letters that is not blank."""
+    every, shown = (
+        "".join(map(re.escape, some)) for some in (letters, [one for one in letters if one.strip()])
+    )
+    return f"^[{every}]*[{shown}][{every}]*$"
+
+
+def description(letters: str, longest: int, body: int) -> dict[str, Any]:
+    """The description of a service that reads texts of so many of these letters, in bodies of so many bytes."""
     events = {
-        "description": "Server-sent events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Server-sent events: `piece` for each character, then `date`.",
+        "content": {"text/event-stream": {}},
     }
-    text = {"type": "string", "minLength": 1, "maxLength": longest, "examples": ["Freitag, 3. Mai 2019"]}
+    text = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": longest,
+        "pattern": _words(letters),
+        "examples": ["Freitag, 3. Mai 2019"],
+    }
     status = {
         "type": "object",
         "required": ["status"],

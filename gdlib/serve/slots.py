@@ -64,7 +64,7 @@ class Slots(Generic[Request, Piece]):
         *,
         slots: int,
         room: int = 256,
-        patience: float = 10.0,
+        patience: float | int = 10.0,
     ):
         self.begin, self.advance = begin, advance
         self.room = expect.positive_int("room", room)
