@@ -1,6 +1,7 @@
 """python -m gdlib.serve [folder]: the translator of dates on an address of this machine.
 
-Where the folder holds no translator, one is trained first.
+Where the folder holds no translator, one is trained first. Who wants to be reached by strangers puts a proxy before it,
+which ends what is too slow and says who may ask.
 """
 
 import argparse
@@ -26,12 +27,13 @@ def main() -> None:
     if not (Path(asked.folder) / CARD).exists():
         print(f"no translator in {asked.folder}: training one …", flush=True)
         train_translator(asked.folder)
-    try:
-        load_translator(asked.folder)  # a worker that fails at its beginning would be started again and again
-    except (OSError, ValueError) as error:
+    try:  # a worker that fails at its beginning would be started again and again
+        _service(asked)
+    except (OSError, TypeError, ValueError) as error:
         sys.exit(str(error))
     os.environ[OPTIONS] = json.dumps(vars(asked))
     with tempfile.TemporaryDirectory() as counts:
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         if asked.workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
         _serve(asked)
@@ -49,11 +51,11 @@ def _serve(asked: argparse.Namespace) -> None:
         log_level="warning",
         access_log=False,
         limit_concurrency=asked.connections,
-        timeout_graceful_shutdown=int(asked.patience) + 10,
+        timeout_graceful_shutdown=30,
         timeout_worker_healthcheck=60,  # a worker compiles before it answers
     )
     socket = config.bind_socket()
-    print(f"http://{asked.host}:{socket.getsockname()[1]}", flush=True)
+    print(f"http://{asked.host}:{socket.getsockname()[1]} answers in a moment: it compiles first", flush=True)
     if asked.workers > 1:
         from uvicorn.supervisors import Multiprocess
 
@@ -64,12 +66,15 @@ def _serve(asked: argparse.Namespace) -> None:
 
 def app():
     """What each worker runs."""
+    gdlib.keep_compiled()
+    return _service(argparse.Namespace(**json.loads(os.environ[OPTIONS])))
+
+
+def _service(asked: argparse.Namespace):
     from gdlib.serve.app import create
 
-    asked = json.loads(os.environ[OPTIONS])
-    gdlib.keep_compiled()
-    sizes = {name: asked[name] for name in ("limit", "wait", "room", "patience", "slots")}
-    return create(load_translator(asked["folder"]), **sizes)
+    sizes = {name: getattr(asked, name) for name in ("limit", "wait", "room", "patience", "slots")}
+    return create(load_translator(asked.folder), **sizes)
 
 
 def _arguments() -> argparse.Namespace:
@@ -86,7 +91,7 @@ def _arguments() -> argparse.Namespace:
         ("room", 256, "requests that may wait"),
         ("patience", 10.0, "seconds that one may wait"),
         ("slots", 16, "answers that are streamed at a time"),
-        ("connections", 2000, "open connections, at most"),
+        ("connections", 2000, "open connections, beyond which every request is refused"),
     ):
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} ({default})")
     return parser.parse_args()

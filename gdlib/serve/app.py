@@ -2,7 +2,7 @@
 
     POST /translate   {"text": "3. Mai 2019"} → {"date": "2019-05-03", "valid": true}
     POST /stream      the same, as server-sent events, a character each
-    GET  /health      whether it answers         GET /metrics       counts and times, for Prometheus
+    GET  /health      that it answers            GET /metrics       counts and times, for Prometheus
     GET  /            a page to try it           GET /openapi.json  this, for machines
 
 Needs the packages of `pip install "gdlib[service]"`.
@@ -14,18 +14,18 @@ import datetime
 import gc
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from gdlib import expect
 from gdlib.serve.batching import Batcher, Closed, Full, Late
 from gdlib.serve.dates import DateTranslator, DateWriter
 from gdlib.serve.metrics import Metrics
@@ -52,8 +52,8 @@ def create(
     room: int = 256,
     patience: float | int = 10.0,
     slots: int = 16,
-) -> Starlette:
-    """The service of one process.
+) -> Callable:
+    """The service of one process, an ASGI application.
 
     Args:
       translator: what answers. It is compiled before the first request is taken.
@@ -64,6 +64,7 @@ def create(
     """
     if limit > translator.limit:
         raise ValueError(f"limit: expected at most the translator's {translator.limit}, got {limit}")
+    expect.positive_int("slots", slots)
     metrics = Metrics()
     batcher = Batcher(metrics.watched(translator), limit=limit, wait=wait, room=room, patience=patience)
 
@@ -80,7 +81,7 @@ def create(
             gc.freeze()  # what is there stays: to look through it again would hold up requests by tenths of a second
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/translate", translate, methods=["POST"]),
             Route("/stream", stream, methods=["POST"]),
@@ -90,7 +91,6 @@ def create(
             Route("/", page),
             Mount("/page", StaticFiles(directory=PAGE)),
         ],
-        middleware=[Middleware(metrics.middleware, headers=HEADERS)],
         exception_handlers={
             HTTPException: _refused,
             Full: _full,
@@ -100,6 +100,7 @@ def create(
         },
         lifespan=lifespan,
     )
+    return metrics.middleware(app, headers=HEADERS)
 
 
 async def translate(request: Request) -> Response:
@@ -128,9 +129,8 @@ async def stream(request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """Whether requests are taken."""
-    closing = request.app.state.batcher.closed
-    return JSONResponse({"status": "stopping" if closing else "ready"}, 503 if closing else 200)
+    """Whether requests are taken: before it is, and once it is to stop, nobody listens."""
+    return JSONResponse({"status": "ready"})
 
 
 async def show_metrics(request: Request) -> Response:

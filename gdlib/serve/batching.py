@@ -1,12 +1,14 @@
 """Requests that come one by one are answered in batches, by one thread, in the order in which they came.
 
 A network answers many questions in little more time than one, and people do not ask in step. So whoever waits goes
-along: when the thread is free, it takes what is there, up to a limit. Nothing here knows of HTTP or of networks.
+along: when the thread is free, it is given what is there, up to a limit. Nothing here knows of HTTP or of networks.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -15,6 +17,7 @@ from gdlib import expect
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
+FOREVER = 1e6  # seconds; event loops differ in how they take infinity
 
 
 class Full(RuntimeError):
@@ -46,11 +49,11 @@ class Counts:
     seconds: float = 0.0
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class _Waiting:
     request: Any
     reply: asyncio.Future
-    deadline: float
+    came: float = dataclasses.field(default_factory=time.monotonic)
 
 
 class Batcher(Generic[Request, Reply]):
@@ -61,7 +64,7 @@ class Batcher(Generic[Request, Reply]):
       limit: requests in a batch, at most.
       wait: seconds that the first of a batch waits for company, 0 or more. With 0 a batch is what is there.
       room: requests that may wait; who comes when it is full is refused.
-      patience: seconds from a request's coming to the beginning of its answer, after which it is dropped.
+      patience: seconds that a request waits for its answer to be begun; then it is dropped, and told so.
 
     Every request that was taken gets exactly one of: its reply; the error that `answer` raised for it; `Late`. If
     `answer` raises for a batch, each of its requests is tried alone, so that one bad request harms no other. First come
@@ -91,7 +94,8 @@ class Batcher(Generic[Request, Reply]):
             expect.within(name, seconds, 0, float("inf"))
         self.answer, self.wait, self.patience = answer, wait, patience
         self.counts = Counts()
-        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._queue: deque[_Waiting] = deque()
+        self._changed = asyncio.Event()
         self._closed = False
 
     async def __aenter__(self) -> "Batcher[Request, Reply]":
@@ -105,29 +109,37 @@ class Batcher(Generic[Request, Reply]):
     @property
     def waiting(self) -> int:
         """How many requests wait, not counting those that are being answered."""
-        return self._queue.qsize()
-
-    @property
-    def closed(self) -> bool:
-        """Whether no more requests are taken."""
-        return self._closed
+        return len(self._queue)
 
     async def ask(self, request: Request) -> Reply:
-        """The reply to a request. Raises Full, Closed, Late, or what `answer` raises."""
+        """The reply to a request. Raises Full, Closed, Late, or what `answer` raises.
+
+        Who is cancelled while waiting leaves the queue at once, and nothing is computed for it.
+        """
         if self._closed:
             raise Closed("the service is stopping and takes no more requests")
         if self.waiting >= self.room:
             self.counts.refused += 1
             raise Full(self.waiting, self._seconds_to_clear())
-        reply = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(request, reply, time.monotonic() + self.patience))
-        return await reply
+        loop = asyncio.get_running_loop()
+        one = _Waiting(request, loop.create_future())
+        self._queue.append(one)
+        self._changed.set()
+        timer = loop.call_later(min(self.patience, FOREVER), self._late, one)
+        try:
+            return await one.reply
+        except asyncio.CancelledError:
+            self.counts.given_up += 1
+            raise
+        finally:
+            timer.cancel()
+            if one in self._queue:
+                self._queue.remove(one)
 
     async def close(self) -> None:
         """Take no more requests, answer those that were taken, and end the thread."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put_nowait(None)
+        self._closed = True
+        self._changed.set()
         await self._worker
         self._thread.shutdown()
 
@@ -137,58 +149,50 @@ class Batcher(Generic[Request, Reply]):
         return max(each * self.waiting, 0.1)
 
     async def _work(self) -> None:
-        while batch := await self._next_batch():
-            if alive := [one for one in batch if self._in_time(one)]:
-                began = time.monotonic()
-                await self._reply_to(alive)
-                self.counts.batches += 1
-                self.counts.seconds += time.monotonic() - began
+        while await self._somebody():
+            batch = await self._next_batch()
+            began = time.monotonic()
+            await self._reply_to(batch)
+            self.counts.batches += 1
+            self.counts.seconds += time.monotonic() - began
+
+    async def _somebody(self) -> bool:
+        """Wait until somebody is there. False at the end."""
+        while not self._queue and not self._closed:
+            self._changed.clear()
+            await self._changed.wait()
+        return bool(self._queue)
 
     async def _next_batch(self) -> list[_Waiting]:
-        """Who is there, and who comes while the first one waits; nobody at the end."""
-        first = await self._queue.get()
-        if first is None:
-            return []
-        batch, until = [first], time.monotonic() + self.wait
-        while len(batch) < self.limit:
-            try:
-                left = until - time.monotonic()
-                one = (
-                    self._queue.get_nowait() if left <= 0 else await asyncio.wait_for(self._queue.get(), left)
-                )
-            except (asyncio.QueueEmpty, TimeoutError):
-                break
-            if one is None:
-                self._queue.put_nowait(None)  # the end, for the next round
-                break
-            batch.append(one)
-        return batch
+        """Who is there, and who comes until the first one has waited long enough."""
+        until = self._queue[0].came + self.wait
+        while len(self._queue) < self.limit and not self._closed and (left := until - time.monotonic()) > 0:
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+        return [self._queue.popleft() for _ in range(min(self.limit, len(self._queue)))]
 
-    def _in_time(self, one: _Waiting) -> bool:
-        """Whether somebody still waits for it."""
-        if one.reply.done():  # the asker was cancelled
-            self.counts.given_up += 1
-            return False
-        if time.monotonic() > one.deadline:
+    def _late(self, one: _Waiting) -> None:
+        if one in self._queue:
+            self._queue.remove(one)
             self.counts.late += 1
             one.reply.set_exception(Late(f"not begun within {self.patience:g} s"))
-            return False
-        return True
 
     async def _reply_to(self, batch: list[_Waiting]) -> None:
+        if not batch:  # all went away while the first one waited for company
+            return
         try:
             replies = await self._in_thread([one.request for one in batch])
         except Exception as error:
             if len(batch) > 1:
                 for one in batch:
                     await self._reply_to([one])
-            else:
-                self._fail(batch[0], error)
+            elif not batch[0].reply.done():
+                self.counts.failed += 1
+                batch[0].reply.set_exception(error)
             return
         for one, reply in zip(batch, replies, strict=True):
-            if one.reply.done():
-                self.counts.given_up += 1
-            else:
+            if not one.reply.done():  # else whoever asked has gone
                 one.reply.set_result(reply)
                 self.counts.answered += 1
 
@@ -198,10 +202,3 @@ class Batcher(Generic[Request, Reply]):
         if len(replies) != len(requests):
             raise RuntimeError(f"answer: expected {len(requests)} replies, got {len(replies)}")
         return replies
-
-    def _fail(self, one: _Waiting, error: Exception) -> None:
-        if one.reply.done():
-            self.counts.given_up += 1
-        else:
-            self.counts.failed += 1
-            one.reply.set_exception(error)

@@ -119,13 +119,16 @@ class DateWriter:
         """Put a text into a slot, at the beginning of its date."""
         ids = np.full((1, self._longest), tokens.PAD, np.int32)
         ids[0, : len(row)] = row
-        read = self._read(ids, np.array([len(row)], np.int32))
+        read = jax.block_until_ready(
+            self._read(ids, np.array([len(row)], np.int32))
+        )  # `_put` consumes what is held
         self._held = _put(self._held, slot, read)
 
     def advance(self) -> list[tuple[str, bool]]:
         """For each slot its next character, and whether the date ends with it (with nothing, where it is the end)."""
-        self._held, chosen, position = self._further(self._held)
-        chosen, last = np.asarray(chosen), np.asarray(position) >= WRITTEN
+        held, chosen, position = self._further(self._held)
+        chosen, last = np.asarray(chosen), np.asarray(position) >= WRITTEN  # raises, if it failed
+        self._held = held
         texts = self._translator.targets.decode(chosen[:, None])
         return [
             (text, bool(token == tokens.END or end))
@@ -169,7 +172,7 @@ def train_translator(
     Args:
       folder: where its checkpoint and its card are written: what `load_translator` reads. A run that was interrupted
         goes on.
-      examples: how many texts it sees, each of them once; some 20 s for the default.
+      examples: how many texts it sees, each of them once; about half a minute for the default.
       batch_size: texts a step.
       rng_key: default `jax.random.key(0)`.
     """

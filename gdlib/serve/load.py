@@ -82,11 +82,12 @@ async def send(
         raise ValueError(f"url: expected one that begins with http://, got {url!r}")
     if not len(requests) or not len(due) or (np.diff(due) < 0).any():
         raise ValueError("requests, due: expected at least one request, and times that rise")
-    loop, messages = asyncio.get_running_loop(), [_message(where, request) for request in requests]
+    loop, address = asyncio.get_running_loop(), (where.hostname, where.port or 80)
+    messages = [_message(where, request) for request in requests]
     free = deque()
     for _ in range(min(expect.positive_int("connections", connections), len(due))):
-        free.append((await loop.create_connection(_Connection, where.hostname, where.port or 80))[1])
-    course = _Course(np.asarray(due, float), messages, free, loop)
+        free.append((await loop.create_connection(_Connection, *address))[1])
+    course = _Course(np.asarray(due, float), messages, free, address)
     try:
         await asyncio.wait_for(course.run(), due[-1] + timeout)
     except TimeoutError:
@@ -101,13 +102,14 @@ async def send(
 class _Course:
     """One run along a timetable."""
 
-    def __init__(self, due: np.ndarray, messages: list[bytes], free: deque, loop: asyncio.AbstractEventLoop):
-        self.due, self.messages, self.free, self.loop = due, messages, free, loop
+    def __init__(self, due: np.ndarray, messages: list[bytes], free: deque, address: tuple[str, int]):
+        self.due, self.messages, self.free, self.address = due, messages, free, address
+        self.loop, self.opening = asyncio.get_running_loop(), set()
         self.connections = list(free)
         self.sent, self.done = np.full((2, len(due)), np.nan)
         self.status, self.bodies = np.zeros(len(due), int), [b""] * len(due)
         self.waiting: deque[int] = deque()
-        self.left, self.end = len(due), loop.create_future()
+        self.left, self.end = len(due), self.loop.create_future()
 
     async def run(self) -> None:
         self.began = self.loop.time()
@@ -122,12 +124,26 @@ class _Course:
         while self.waiting and self.free:
             i, connection = self.waiting.popleft(), self.free.popleft()
             self.sent[i] = self.loop.time() - self.began
-            connection.ask(self.messages[i % len(self.messages)], partial(self.answered, i, connection))
+            if connection.gone:  # a service closes what is idle for long
+                self.opening.add(self.loop.create_task(self.ask_anew(i)))
+            else:
+                self.ask(i, connection)
+
+    def ask(self, i: int, connection: "_Connection") -> None:
+        connection.ask(self.messages[i % len(self.messages)], partial(self.answered, i, connection))
+
+    async def ask_anew(self, i: int) -> None:
+        try:
+            connection = (await self.loop.create_connection(_Connection, *self.address))[1]
+        except OSError:
+            self.answered(i, _Connection(), 0, b"")
+        else:
+            self.connections.append(connection)
+            self.ask(i, connection)
 
     def answered(self, i: int, connection: "_Connection", status: int, body: bytes) -> None:
         self.done[i], self.status[i], self.bodies[i] = self.loop.time() - self.began, status, body
-        if status:  # not where the connection broke
-            self.free.append(connection)
+        self.free.append(connection)
         self.left -= 1
         if self.left == 0 and not self.end.done():
             self.end.set_result(None)
@@ -138,10 +154,10 @@ class _Connection(asyncio.Protocol):
     """One kept-alive connection, with one request on it at a time."""
 
     def __init__(self):
-        self.answered = None
+        self.answered, self.gone = None, True
 
     def connection_made(self, transport: Any) -> None:
-        self.transport = transport
+        self.transport, self.gone = transport, False
 
     def ask(self, message: bytes, answered: Callable[[int, bytes], None]) -> None:
         self.parser, self.body, self.answered = httptools.HttpResponseParser(self), b"", answered
@@ -158,9 +174,11 @@ class _Connection(asyncio.Protocol):
         self.body += body
 
     def on_message_complete(self) -> None:
+        self.gone |= not self.parser.should_keep_alive()
         self._tell(self.parser.get_status_code(), self.body)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
         self._tell(0, b"")
 
     def _tell(self, status: int, body: bytes) -> None:

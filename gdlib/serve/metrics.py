@@ -7,6 +7,7 @@ keeps its numbers in a file there, and whichever is asked shows the sum.
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -44,12 +45,18 @@ class Metrics:
         """Show how many wait in each."""
         self._queues = {"/translate": batcher, "/stream": slots}
 
-    def exposition(self) -> tuple[bytes, str]:
-        """(what Prometheus reads, its media type)."""
+    def _look(self) -> None:
         for path, queue in self._queues.items():
             self.waiting.labels(path).set(queue.waiting)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """(what Prometheus reads, its media type)."""
+        self._look()
         registry = self.registry
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            for pid in {int(path.stem.rsplit("_", 1)[1]) for path in Path(folder).glob("gauge_live*.db")}:
+                if not _alive(pid):
+                    multiprocess.mark_process_dead(pid)
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)
         return generate_latest(registry), CONTENT_TYPE_LATEST
@@ -76,5 +83,16 @@ class Metrics:
             finally:
                 self.requests.labels(path, status).inc()
                 self.seconds.labels(path).observe(time.perf_counter() - began)
+                self._look()
 
         return watched
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -1,6 +1,5 @@
 """What the service understands and answers, as OpenAPI 3.1 describes it."""
 
-import re
 from typing import Any
 
 import gdlib
@@ -14,7 +13,7 @@ _SENTENCES = {
     "413": "The body is too large.",
     "415": "The body is not said to be JSON.",
     "422": "No text, one that is too long, or letters that the model has not learned.",
-    "503": "Too many requests wait, or the service is stopping. `Retry-After` says in how many seconds to try again.",
+    "503": "Too many requests wait. `Retry-After` says in how many seconds to try again.",
     "504": "The answer was not begun in time.",
 }
 
@@ -43,17 +42,8 @@ def _get(operation: str, summary: str, media_type: str, schema: dict[str, Any]) 
 
 def _words(letters: str) -> str:
     """The pattern of a text of these letters that is not blank."""
-    every, shown = (
-        "".join(map(re.escape, some)) for some in (letters, [one for one in letters if one.strip()])
-    )
-    return f"^[{every}]*[{shown}][{every}]*$"
-
-
-def _words(letters: str) -> str:
-    """The pattern of a text of these letters that is not blank."""
-    every, shown = (
-        "".join(map(re.escape, some)) for some in (letters, [one for one in letters if one.strip()])
-    )
+    escaped = [f"\\{letter}" if letter in r"\]^-[" else letter for letter in letters]
+    every, shown = "".join(escaped), "".join(letter for letter in escaped if letter.strip())
     return f"^[{every}]*[{shown}][{every}]*$"
 
 
@@ -73,10 +63,9 @@ def description(letters: str, longest: int, body: int) -> dict[str, Any]:
     status = {
         "type": "object",
         "required": ["status"],
-        "properties": {"status": {"enum": ["ready", "stopping"]}},
+        "properties": {"status": {"const": "ready"}},
     }
     healthy = _get("health", "Whether requests are taken.", "application/json", status)
-    healthy["get"]["responses"]["503"] = _json("The service is stopping.", status)
     return {
         "openapi": "3.1.0",
         "info": {

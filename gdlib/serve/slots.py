@@ -7,12 +7,13 @@ advanced together by one piece, and between two steps slots change hands. This i
 import asyncio
 import dataclasses
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from gdlib import expect
-from gdlib.serve.batching import Closed, Counts, Full, Late
+from gdlib.serve.batching import FOREVER, Closed, Counts, Full, Late
 
 Request = TypeVar("Request")
 Piece = TypeVar("Piece")
@@ -21,8 +22,7 @@ Piece = TypeVar("Piece")
 @dataclasses.dataclass(eq=False)
 class _Asked:
     request: Any
-    pieces: asyncio.Queue
-    deadline: float
+    pieces: asyncio.Queue = dataclasses.field(default_factory=asyncio.Queue)
     given_up: bool = False
 
 
@@ -35,7 +35,7 @@ class Slots(Generic[Request, Piece]):
         Both are called in one thread, never twice at a time.
       slots: how many are answered at a time.
       room: requests that may wait for a slot; who comes when it is full is refused.
-      patience: seconds from a request's coming to its slot, after which it is dropped.
+      patience: seconds that a request waits for a slot; then it is dropped, and told so.
 
     First come is first served. If `begin` raises, that request alone gets its error; if `advance` does, all that are
     in slots do. Use it in one event loop.
@@ -72,7 +72,8 @@ class Slots(Generic[Request, Piece]):
         self.patience = patience
         self.counts = Counts()
         self._slots: list[_Asked | None] = [None] * expect.positive_int("slots", slots)
-        self._queue: asyncio.Queue[_Asked | None] = asyncio.Queue()
+        self._queue: deque[_Asked] = deque()
+        self._changed = asyncio.Event()
         self._closed = False
 
     async def __aenter__(self) -> "Slots[Request, Piece]":
@@ -86,7 +87,7 @@ class Slots(Generic[Request, Piece]):
     @property
     def waiting(self) -> int:
         """How many requests wait for a slot."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     async def stream(self, request: Request) -> AsyncIterator[Piece]:
         """The pieces of the answer, as they come. Raises Full, Closed, Late, or what `begin` and `advance` raise.
@@ -98,23 +99,28 @@ class Slots(Generic[Request, Piece]):
         if self.waiting >= self.room:
             self.counts.refused += 1
             raise Full(self.waiting, self._seconds_to_clear())
-        asked = _Asked(request, asyncio.Queue(), time.monotonic() + self.patience)
-        self._queue.put_nowait(asked)
+        asked = _Asked(request)
+        self._queue.append(asked)
+        self._changed.set()
+        timer = asyncio.get_running_loop().call_later(min(self.patience, FOREVER), self._late, asked)
+        last = False
         try:
-            last = False
             while not last:
                 piece, last = await asked.pieces.get()
                 if isinstance(piece, Exception):
                     raise piece
                 yield piece
         finally:
-            asked.given_up = True
+            timer.cancel()
+            asked.given_up = not last
+            if asked in self._queue:
+                self._queue.remove(asked)
+                self.counts.given_up += 1
 
     async def close(self) -> None:
         """Take no more requests, answer those that were taken, and end the thread."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put_nowait(None)
+        self._closed = True
+        self._changed.set()
         await self._worker
         self._thread.shutdown()
 
@@ -136,30 +142,28 @@ class Slots(Generic[Request, Piece]):
             if asked is not None and asked.given_up:
                 self.counts.given_up += 1
                 self._slots[slot] = None
-        while None in self._slots:
-            if any(self._slots) and self._queue.empty():
-                break
-            asked = await self._queue.get()
-            if asked is None:
-                self._queue.put_nowait(None)  # the end, once all slots are empty
-                break
-            await self._move_in(self._slots.index(None), asked)
-        return any(self._slots)
+        while True:
+            while self._queue and None in self._slots:
+                await self._move_in(self._slots.index(None), self._queue.popleft())
+            if any(self._slots) or self._closed:
+                return any(self._slots)
+            self._changed.clear()
+            await self._changed.wait()
 
     async def _move_in(self, slot: int, asked: _Asked) -> None:
-        if asked.given_up:
-            self.counts.given_up += 1
-        elif time.monotonic() > asked.deadline:
+        try:
+            await self._in_thread(self.begin, slot, asked.request)
+        except Exception as error:
+            self.counts.failed += 1
+            asked.pieces.put_nowait((error, True))
+        else:
+            self._slots[slot] = asked
+
+    def _late(self, asked: _Asked) -> None:
+        if asked in self._queue:
+            self._queue.remove(asked)
             self.counts.late += 1
             asked.pieces.put_nowait((Late(f"not begun within {self.patience:g} s"), True))
-        else:
-            try:
-                await self._in_thread(self.begin, slot, asked.request)
-            except Exception as error:
-                self.counts.failed += 1
-                asked.pieces.put_nowait((error, True))
-            else:
-                self._slots[slot] = asked
 
     async def _step(self) -> None:
         try:

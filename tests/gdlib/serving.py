@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -71,7 +72,7 @@ def started(folder, *options):
     command = [sys.executable, "-m", "gdlib.serve", str(folder), "--port", "0", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        port = int(re.search(r":(\d+) ", process.stdout.readline())[1])
         until(lambda: answers(port), 240)
         yield process, port
     finally:

@@ -156,7 +156,7 @@ def test_who_waited_too_long_is_told_and_not_answered():
         gate = Gate(open_at_once=False)
         async with Batcher(gate, limit=1, patience=0.05) as batcher:
             first, second = await taken(batcher, 0, 1)
-            await asyncio.sleep(0.1)
+            await until(second.done)  # at once, and not only when its turn would have come
             gate.opened.set()
             return await asyncio.gather(first, second, return_exceptions=True), gate.batches, batcher.counts
 
@@ -217,8 +217,10 @@ def test_who_gave_up_while_waiting_costs_nothing():
         async with Batcher(gate, limit=4) as batcher:
             first = await begun(batcher, gate)
             gone, stays = await taken(batcher, 1, 2)
+            assert batcher.waiting == 2
             gone.cancel()
-            await asyncio.sleep(0)
+            await until(gone.done)
+            assert batcher.waiting == 1  # its place is free at once
             gate.opened.set()
             await asyncio.gather(first, stays)
         return gate.batches, batcher.counts
@@ -226,3 +228,21 @@ def test_who_gave_up_while_waiting_costs_nothing():
     batches, counts = run(story())
     assert batches == [[0], [2]]
     assert (counts.answered, counts.given_up) == (2, 1)
+
+
+def test_company_is_waited_for_from_when_the_first_came():
+    """And not from when its turn came: it has waited long enough already."""
+
+    async def story():
+        gate = Gate(open_at_once=False)
+        async with Batcher(gate, limit=8, wait=0.6) as batcher:
+            first = await begun(batcher, gate)
+            (second,) = await taken(batcher, 1)
+            await asyncio.sleep(0.7)
+            gate.opened.set()
+            await first
+            began = time.monotonic()
+            await second
+        return time.monotonic() - began
+
+    assert run(story()) < 0.4

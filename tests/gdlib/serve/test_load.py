@@ -11,7 +11,7 @@ from gdlib.serve import load
 
 
 @contextlib.asynccontextmanager
-async def answering(seconds=0.0, *, status=200, cut=False):
+async def answering(seconds=0.0, *, status=200, cut=False, once=False):
     """A service that answers each question with itself, a while later. Its address, and the largest crowd it saw."""
     seen, writers = {"now": 0, "most": 0}, []
 
@@ -31,6 +31,10 @@ async def answering(seconds=0.0, *, status=200, cut=False):
                 writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, length))
                 await asyncio.sleep(0.001)  # in two pieces
                 writer.write(body)
+                if once:  # as a service does with connections that are idle for long
+                    await asyncio.sleep(0.01)
+                    writer.close()
+                    return
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
@@ -81,6 +85,23 @@ def test_refusals_and_what_is_no_answer_are_told_apart():
     never, _ = sent(np.zeros(3), service={"seconds": 5}, timeout=0.2)
     assert (never.status == 0).all()
     assert np.isnan(never.latency).all()
+
+
+def test_a_connection_that_was_closed_is_opened_again():
+    found, _ = sent(np.linspace(0, 0.6, 7), service={"once": True}, connections=2)
+    assert (found.status == 200).all()
+
+
+def test_once_the_service_is_gone_nothing_is_waited_for():
+    async def story():
+        async with answering(cut=True) as (url, _):
+            sending = asyncio.create_task(load.send(url, [1], np.linspace(0, 0.4, 9), connections=2))
+            await asyncio.sleep(0.1)
+        return await sending
+
+    found = asyncio.run(asyncio.wait_for(story(), 10))
+    assert (found.status == 0).all()
+    assert found.latency.max() < 1
 
 
 def test_arrivals_are_those_of_a_poisson_process():

@@ -263,7 +263,8 @@ def test_a_poison_request_harms_no_other():
 
     with running(create(Instead(poisoned))) as port, concurrent.futures.ThreadPoolExecutor(12) as pool:
         found = dict(zip(TEXTS, pool.map(lambda text: ask(port, body={"text": text}), TEXTS), strict=True))
-        status, answer, _ = found.pop(TEXTS[3])
+        status, answer, headers = found.pop(TEXTS[3])
+        assert headers["x-content-type-options"] == "nosniff"
         assert (status, answer) == (500, {"error": "the service failed, and its log says why"})
         assert {text: reply["date"] for text, (_, reply, _) in found.items()} == {t: ALONE[t] for t in found}
 
@@ -348,15 +349,23 @@ def test_two_workers_one_killed_and_an_end_in_the_middle_of_work(trained):
             for one in found:  # answered, or never taken
                 with contextlib.suppress(OSError):
                     assert one.result()[0] in (200, 503)
-        process.wait(60)
+        process.wait(240)  # the new worker may be compiling still
 
 
-def test_the_command_names_what_is_wrong(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--limit", "65"), "limit: expected at most"),
+        (("--slots", "0"), "slots: expected"),
+        ((), "cannot be read"),
+    ],
+)
+def test_the_command_names_what_is_wrong(tmp_path, trained, options, sentence):
     (tmp_path / "card.json").write_text("{}")
-    command = [sys.executable, "-m", "gdlib.serve", str(tmp_path)]
+    command = [sys.executable, "-m", "gdlib.serve", str(trained if options else tmp_path), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
-    assert "card.json cannot be read" in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
