@@ -36,6 +36,8 @@ PUBLISHED = "https://raw.githubusercontent.com/googlecolab/backend-info/main/"
 FILES = {"cpu": "pip-freeze.txt", "gpu": "pip-freeze.gpu.txt", "tpu": "pip-freeze.tpu.txt"}
 PYTHON = "3.13"
 UV = [sys.executable, "-m", "uv"]
+# What is there anyway, and a page uses beyond gdlib's own needs.
+BESIDE = ("starlette", "uvicorn", "httptools", "prometheus-client")
 # What runs a notebook there.
 KERNEL = ("ipykernel", "ipython", "nbclient", "pip", "setuptools")
 RUN = """
@@ -130,7 +132,7 @@ class Runtime:
         lines = (f"{name}=={version}\n" for name, version in held.items())
         (folder / "held.txt").write_text("".join(lines), encoding="utf-8")
         subprocess.run([*UV, "venv", "-q", "--seed", "--python", python(), folder / "venv"], check=True)
-        packages = [name for name in (*map(name_of, dependencies()), *KERNEL) if name in held]
+        packages = [name for name in (*map(name_of, dependencies()), *BESIDE, *KERNEL) if name in held]
         command = [*UV, "pip", "install", "-q", "--python", self.python, "--constraint", folder / "held.txt"]
         subprocess.run([*command, *packages], check=True)
         public_clone(folder)

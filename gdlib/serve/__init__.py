@@ -5,6 +5,7 @@ What speaks HTTP needs packages that gdlib does without: `pip install "gdlib[ser
 
 from gdlib.serve.batching import Batcher, Closed, Counts, Full, Late
 from gdlib.serve.dates import DateTranslator, DateWriter, load_translator, train_translator
+from gdlib.serve.needs import require
 from gdlib.serve.slots import Slots
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Late",
     "Slots",
     "load_translator",
+    "require",
     "train_translator",
 ]

@@ -5,7 +5,6 @@ which ends what is too slow and says who may ask.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import gdlib
 from gdlib.serve import load_translator, train_translator
 from gdlib.serve.dates import CARD
+from gdlib.serve.needs import require
 
 OPTIONS = "GDLIB_SERVICE"  # how the command tells its workers what it was asked
 
@@ -22,8 +22,10 @@ OPTIONS = "GDLIB_SERVICE"  # how the command tells its workers what it was asked
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C; what was taken by then is answered."""
     asked = _arguments()
-    if missing := _missing():
-        sys.exit(f'the service needs {", ".join(missing)}: pip install "gdlib[service]"')
+    try:
+        require()
+    except ImportError as error:
+        sys.exit(str(error))
     if not (Path(asked.folder) / CARD).exists():
         print(f"no translator in {asked.folder}: training one …", flush=True)
         train_translator(asked.folder)
@@ -95,14 +97,6 @@ def _arguments() -> argparse.Namespace:
     ):
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"{meaning} ({default})")
     return parser.parse_args()
-
-
-def _missing() -> list[str]:
-    return [
-        name
-        for name in ("starlette", "uvicorn", "prometheus_client")
-        if importlib.util.find_spec(name) is None
-    ]
 
 
 if __name__ == "__main__":

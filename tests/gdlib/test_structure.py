@@ -26,7 +26,7 @@ IMPORTS = {
     "optimizers": set(),
     "evaluate": {"expect", "distributions"},
     "train": {"expect"},
-    "serve": {"expect"},
+    "serve": {"expect", "data", "decoding", "models", "objectives", "train"},
 }
 
 

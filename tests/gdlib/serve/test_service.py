@@ -374,9 +374,12 @@ def test_importing_gdlib_needs_nothing_of_the_service():
         "import sys\n"
         "for name in ('starlette', 'uvicorn', 'httptools', 'prometheus_client', 'uvloop'): sys.modules[name] = None\n"
         "import gdlib, gdlib.serve\n"
-        "print(gdlib.serve.Batcher)"
+        "print(gdlib.serve.Batcher)\n"
+        "try: gdlib.serve.require()\n"
+        "except ImportError as error: print(error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert "Batcher" in done.stdout, done.stderr
+    assert 'starlette, uvicorn, httptools, prometheus_client: pip install "gdlib[service]"' in done.stdout
