@@ -19,7 +19,7 @@ from gdlib.models import transformer
 
 LONGEST, WRITTEN = 38, 11  # letters of a text; ten characters of a date, and the end
 SIZES = {"width": 64, "heads": 4, "blocks": 2, "hidden": 128}
-BATCHES, LENGTHS = (1, 4, 16, 64), (24, LONGEST)
+BATCHES, LENGTHS = (1, 4, 16, 32, 64), (24, LONGEST)
 CARD = "card.json"
 
 

@@ -284,6 +284,14 @@ def test_a_service_too_large_for_its_translator():
         create(small(), limit=8)
 
 
+def many_files():
+    """As many open files as this process, and those that it starts, may have."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def rss(pid):
     """MiB of memory that a process holds."""
     line = next(
@@ -319,6 +327,7 @@ async def crowd(url, count, seconds):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_thousand_connections_for_a_minute_and_memory_stays(trained):
+    many_files()
     with started(trained, "--room", "2000", "--patience", "60") as (process, port):
         url = f"http://127.0.0.1:{port}"
         asyncio.run(crowd(url, 1000, 5))
