@@ -51,7 +51,9 @@ def book_environment(path):
 
 def uv_install(path, *arguments):
     python = os.path.join(path, "bin", "python")  # noqa: PTH118
-    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *arguments)
+    # Compiled once: where Python may not write bytecode, each of the tests' processes would compile it anew.
+    options = ["--quiet", "--compile-bytecode", "--python", python]
+    run(sys.executable, "-m", "uv", "pip", "install", *options, *arguments)
 
 
 def oldest_environment(path):

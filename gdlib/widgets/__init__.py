@@ -6,6 +6,7 @@ it. It works with mouse, touch and keyboard, in light and dark.
 
 from gdlib.widgets.attention import attention
 from gdlib.widgets.bells import bells
+from gdlib.widgets.bill import bill
 from gdlib.widgets.descent import descent
 from gdlib.widgets.embed import Layer, Widget, quantize, rounded
 from gdlib.widgets.film import film
@@ -23,6 +24,7 @@ __all__ = [
     "Widget",
     "attention",
     "bells",
+    "bill",
     "descent",
     "film",
     "game",

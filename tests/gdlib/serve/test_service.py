@@ -325,6 +325,7 @@ async def crowd(url, count, seconds):
     return statuses
 
 
+@pytest.mark.once
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_thousand_connections_for_a_minute_and_memory_stays(trained):
     many_files()
@@ -342,6 +343,7 @@ def test_a_thousand_connections_for_a_minute_and_memory_stays(trained):
         assert not answers(port)
 
 
+@pytest.mark.once
 def test_two_workers_one_killed_and_an_end_in_the_middle_of_work(trained):
     with started(trained, "--workers", "2") as (process, port):
         listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)

@@ -55,6 +55,7 @@ def assert_unbroken(out):
     np.testing.assert_array_equal(found["validation"], history.validation["loss"])
 
 
+@pytest.mark.once
 def test_killed_at_random_moments_it_resumes_to_the_same_bits(tmp_path):
     folder, out = tmp_path / "run", tmp_path / "out.npz"
     seed = random.randrange(10**6)
