@@ -11,6 +11,7 @@ from gdlib.widgets.descent import descent
 from gdlib.widgets.embed import Layer, Widget, quantize, rounded
 from gdlib.widgets.film import film
 from gdlib.widgets.game import Frame, game
+from gdlib.widgets.judge import judge
 from gdlib.widgets.lanes import lanes
 from gdlib.widgets.letters import letters
 from gdlib.widgets.plane import latent_plane
@@ -28,6 +29,7 @@ __all__ = [
     "descent",
     "film",
     "game",
+    "judge",
     "lanes",
     "latent_plane",
     "letters",

@@ -19,7 +19,7 @@ BODY = """
 """
 
 
-def bill(rates: Mapping[str, float], *, price: float, busy: float = 100.0) -> Widget:
+def bill(rates: Mapping[str, float], *, price: float | int, busy: float | int = 100.0) -> Widget:
     """A table that follows what the reader types: 10⁶ / (3600 · rate) hours at a price, over the busy share.
 
     Args:

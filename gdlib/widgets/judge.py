@@ -1,0 +1,58 @@
+"""Images whose label is in doubt: the reader says what each shows, and then learns who said what."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from gdlib import expect
+from gdlib.widgets.embed import Widget, widget
+
+BODY = """
+<p class="gdlib-asks"></p>
+<img class="gdlib-picture gdlib-judged" alt="">
+<p class="gdlib-row gdlib-choices"></p>
+<p class="gdlib-says" aria-live="polite"></p>
+<p class="gdlib-note gdlib-tally" aria-live="polite"></p>
+<noscript>These images can be judged when JavaScript is on.</noscript>
+"""
+
+
+def judge(images: ArrayLike, given: ArrayLike, guessed: ArrayLike, *, classes: int) -> Widget:
+    """Each image with two classes to choose from, or neither; how often the reader agrees with whom is counted.
+
+    The two stand in the order of the classes, so that nothing tells which of them is the label.
+
+    Args:
+      images: (n, height, width, 1) with values in [0, 1].
+      given: (n,), the labels in doubt. guessed: (n,), what a model says, another class each time.
+      classes: how many there are.
+
+    Raises TypeError or ValueError where shapes, values or classes are not as above.
+    """
+    images, given, guessed = np.asarray(images), np.asarray(given), np.asarray(guessed)
+    if images.ndim != 4 or images.shape[3] != 1 or not images.size:
+        raise ValueError(f"images: expected shape (n, height, width, 1), got {images.shape}")
+    expect.within("images", images, 0, 1)
+    classes = expect.positive_int("classes", classes)
+    for name, column in {"given": given, "guessed": guessed}.items():
+        expect.positions(name, column, len(images), classes)
+    same = given == guessed
+    if same.any():
+        raise ValueError(f"guessed: expected another class than given, got the same in row {same.argmax()}")
+    payload = {
+        "images": [_png(image[..., 0]) for image in images],
+        "given": given.tolist(),
+        "guessed": guessed.tolist(),
+    }
+    description = f"{len(images)} images whose label is in doubt, for the reader to judge."
+    return widget("judge", BODY, payload, description=description)
+
+
+def _png(image: np.ndarray) -> str:
+    file = io.BytesIO()
+    # Sixteen greys look the same at a quarter of the bytes.
+    Image.fromarray(17 * np.rint(15 * (1 - image)).astype(np.uint8)).save(file, format="png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
