@@ -24,10 +24,9 @@ def flip(labels: ArrayLike, noise: ArrayLike, rng: np.random.Generator) -> np.nd
         raise ValueError(f"noise: expected rows that sum to 1, got sums {noise.sum(axis=1)}")
     labels = np.asarray(labels)
     expect.positions("labels", labels, len(labels), len(noise))
-    ends = noise.cumsum(axis=1)[labels]
-    drawn = (rng.random((len(labels), 1)) >= ends[:, :-1]).sum(
-        axis=1
-    )  # the last end is 1, whatever its rounding
+    ends = noise.cumsum(axis=1)
+    ends = (ends / ends[:, -1:])[labels]  # to the last bit, or rounding would draw what is impossible
+    drawn = (rng.random((len(labels), 1)) >= ends[:, :-1]).sum(axis=1)
     return drawn.astype(labels.dtype)
 
 
@@ -36,7 +35,7 @@ def confident_classes(labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray
 
     Usually: t_k, the mean of the probability of class k over the examples that are labelled k. Of several classes that
     reach their t_k the most probable counts. This is the count behind the *confident joint* of Northcutt, Jiang and
-    Chuang (2021).
+    Chuang (2021). A class that the model never expects has a t_k of nearly 0, which nearly all examples reach.
 
     Args:
       labels: (n,), as given; each class at least once.

@@ -1,7 +1,7 @@
 // What a million answers cost, from what the reader types.
 import { add, data, find } from "./base.js";
 
-const rates = Object.entries(data.rates), price = find("price"), busy = find("busy"), says = find("says");
+const rates = data.rates, price = find("price"), busy = find("busy"), says = find("says");
 
 // Three digits that count, and no powers of ten: this is money.
 const money = (amount) => amount.toLocaleString("en", { maximumSignificantDigits: 3 });
@@ -10,7 +10,7 @@ const cost = (rate, hourly, share) => hourly * 1e6 / (3600 * rate * share / 100)
 const cells = rates.map(([name, rate]) => {
   const row = add(root.querySelector("tbody"), "tr", {});
   add(row, "th", { scope: "row", textContent: name });
-  add(row, "td", { textContent: Math.round(rate).toLocaleString("en") });
+  add(row, "td", { textContent: money(rate) });
   return add(row, "td", {});
 });
 

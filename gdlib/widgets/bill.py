@@ -40,7 +40,9 @@ def bill(rates: Mapping[str, float], *, price: float | int, busy: float | int = 
     if not 0 < busy <= 100:
         raise ValueError(f"busy: expected above 0 and at most 100 per cent, got {busy}")
     payload = {
-        "rates": {name: float(rate) for name, rate in rates.items()},
+        "rates": [
+            [name, float(rate)] for name, rate in rates.items()
+        ],  # an object would sort names like numbers
         "price": float(price),
         "busy": float(busy),
     }

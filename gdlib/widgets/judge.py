@@ -11,11 +11,11 @@ from gdlib import expect
 from gdlib.widgets.embed import Widget, widget
 
 BODY = """
-<p class="gdlib-asks"></p>
+<p class="gdlib-asks" aria-live="polite"></p>
 <img class="gdlib-picture gdlib-judged" alt="">
-<p class="gdlib-row gdlib-choices"></p>
+<div class="gdlib-row gdlib-choices" role="group" aria-label="What the image shows"></div>
 <p class="gdlib-says" aria-live="polite"></p>
-<p class="gdlib-note gdlib-tally" aria-live="polite"></p>
+<p><button type="button" class="gdlib-play gdlib-next" hidden>Next</button></p>
 <noscript>These images can be judged when JavaScript is on.</noscript>
 """
 

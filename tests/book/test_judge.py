@@ -24,20 +24,29 @@ def choices(page):
 def test_the_order_does_not_tell_which_is_the_label(opened):
     assert choices(opened) == ["1", "7", "neither"]
     opened.get_by_role("button", name="1", exact=True).click()
+    opened.get_by_role("button", name="Next").click()
     assert choices(opened) == ["4", "9", "neither"]  # here the label is the second
 
 
-def test_by_keyboard_every_answer_is_counted_and_the_end_is_said(opened):
+def test_by_keyboard_every_answer_is_counted_and_it_begins_again(opened):
     opened.get_by_role("button", name="7", exact=True).focus()
     opened.keyboard.press("Enter")
-    assert says(opened) == "Image 1: you say 7; its label is 1, the model's guess 7."
-    opened.keyboard.press("Enter")  # the second again: 9, the label
+    assert says(opened).startswith("You say 7; its label is 1, the model's guess 7. Of 1 judged")
+    assert opened.locator(".gdlib-judged").get_attribute("alt").startswith("Image 1")  # it is still there
+    assert opened.locator(".gdlib-choices button:enabled").count() == 0
+    opened.keyboard.press("Enter")  # Next has the focus
+    opened.keyboard.press("Tab")
+    opened.keyboard.press("Space")  # 9, the label
+    opened.keyboard.press("Enter")
+    opened.keyboard.press("Tab")
     opened.keyboard.press("Tab")
     opened.keyboard.press("Space")
     tally = "Of 3 judged, your answer was the label's in 1, the model's in 1, and neither in 1."
-    assert opened.locator(".gdlib-tally").inner_text() == tally
-    assert opened.locator(".gdlib-asks").inner_text() == "All judged."
-    assert opened.locator(".gdlib-choices button:enabled").count() == 0
+    assert says(opened).endswith(tally)
+    opened.get_by_role("button", name="Again").click()
+    assert opened.locator(".gdlib-asks").inner_text() == "Image 1 of 3. What is it?"
+    opened.get_by_role("button", name="1", exact=True).click()
+    assert "Of 1 judged" in says(opened)
 
 
 @pytest.mark.parametrize("width", [360, 1000])

@@ -73,6 +73,16 @@ def test_errors_are_as_frequent_as_asked_and_the_same_again():
     np.testing.assert_array_equal(given, quality.flip(labels, noise, np.random.default_rng(0)))
 
 
+def test_what_is_impossible_does_not_come_by_rounding(untyped):
+    class Late:  # the largest number below 1, again and again
+        def random(self, shape):
+            return np.full(shape, np.nextafter(1, 0))
+
+    noise = np.array([[0.1] * 10 + [0.0]] * 11)
+    noise[:, 0] -= 5e-7  # rows sum to 1, but for rounding
+    assert set(quality.flip(np.arange(11), noise, Late())) == {9}
+
+
 LABELS, P = case(0)
 
 
