@@ -1,6 +1,7 @@
 """What is on both sides of a split, and what else makes a result too good to be true."""
 
 import hashlib
+import math
 from collections import defaultdict
 
 import numpy as np
@@ -10,13 +11,16 @@ from gdlib import expect
 from gdlib.data.dataset import Dataset
 
 FAR_APART = 5  # standard errors: chance alone hardly ever goes so far
-SHOWS_ITS_CLASS = 0.999  # of the training labels: one number that says so much says too much
+SHOWS_ITS_CLASS = (
+    0.98  # of the labels that the largest class leaves open: one number that says so much says too much
+)
+ROWS_A_STEP = 20  # of a feature: fewer would say much by chance
 
 
 def copies(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """(k, 2): positions in `first` and `second` of examples that are the same to the bit, found by their SHA-256.
 
-    Each example is read once: the time grows as the number of examples, and not as that of the pairs.
+    Each example is read once: the time grows as the number of examples, and of the pairs that are returned.
 
     Raises ValueError where examples of the two have different shapes.
     """
@@ -31,11 +35,12 @@ def copies(first: ArrayLike, second: ArrayLike) -> np.ndarray:
 def near_copies(
     first: ArrayLike, second: ArrayLike, *, distance: float, rng: np.random.Generator, tables: int = 12
 ) -> tuple[np.ndarray, int]:
-    """Pairs that are at most so far apart, nearly all of them, and how many pairs had to be compared.
+    """Pairs that are at most so far apart, most of them, and how many pairs had to be compared.
 
-    Each of several tables asks on which side of log₂ n random planes through the mean an example lies. Only those with
-    the same answers are compared: about n pairs a table where answers are spread evenly, out of n². A pair that is
-    close has the same answers in one of the tables, most likely, and not for certain.
+    Each of several tables asks on which side of b = log₂ n random planes through the mean an example lies. Only those
+    with the same answers are compared: about n pairs a table where answers are spread evenly, out of n². A pair that
+    stands at an angle θ, seen from the mean, is found with probability 1 − (1 − (1 − θ/π)ᵇ)^tables: nearly always if
+    it is far closer than pairs usually are, and less and less often with growing distance.
 
     Args:
       first, second: examples, (n, …) and (m, …). distance: Euclidean, the largest that counts.
@@ -43,7 +48,9 @@ def near_copies(
 
     Raises ValueError where shapes differ or the distance is negative, and for NaN or infinity.
     """
-    first, second = (np.asarray(a, np.float64).reshape(len(a), -1) for a in _alike(first, second))
+    first, second = (
+        np.asarray(a, np.float64).reshape(len(a), math.prod(a.shape[1:])) for a in _alike(first, second)
+    )
     expect.finite("first", first)
     expect.finite("second", second)
     tables = expect.positive_int("tables", tables)
@@ -66,29 +73,40 @@ def near_copies(
 def audit(train: Dataset, test: Dataset) -> list[str]:
     """What is wrong with a split, a sentence for each; an empty list where nothing was found.
 
-    It looks for examples that are there on both sides or twice on one, with the same label or another; classes that one
-    side lacks; shares of classes, and means of a feature, further apart than chance goes; and one feature that
-    gives the class away. It finds what can be counted. Whether two examples come from one person, only you know.
+    It looks for test examples that are training examples, too, and for those that repeat another on their own side,
+    with the same label or another; classes that one side lacks; shares of classes, and means of a feature, further
+    apart than chance goes; and one feature that gives the class away. It finds what can be counted. Whether two
+    examples come from one person, only you know.
 
     Raises ValueError where the two have different classes or shapes.
     """
     if train.classes != test.classes:
         raise ValueError(f"test: expected the classes of train, {train.classes}, got {test.classes}")
+    shapes = [np.shape(part.inputs)[1:] for part in (train, test)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"test: expected inputs shaped like those of train, {shapes[0]}, got {shapes[1]}")
     return [*_twice(train, test), *_shares(train, test), *_features(train, test)]
 
 
 def _twice(train: Dataset, test: Dataset) -> list[str]:
-    found = []
-    if len(both := copies(train.inputs, test.inputs)):
-        found.append(f"{len(set(both[:, 1].tolist()))} test examples are training examples, too")
+    numbers = np.result_type(np.asarray(train.inputs), np.asarray(test.inputs))
+    sides = {}
     for name, part in {"training": train, "test": test}.items():
-        own = copies(part.inputs, part.inputs)
-        own = own[own[:, 0] < own[:, 1]]
-        labels = np.asarray(part.labels)
-        if len(own):
-            differ = int((labels[own[:, 0]] != labels[own[:, 1]]).sum())
+        labels = sides[name] = defaultdict(list)
+        for example, label in zip(
+            np.asarray(part.inputs, numbers), np.asarray(part.labels).tolist(), strict=True
+        ):
+            labels[_hash(example)].append(label)
+    found = []
+    if both := sides["training"].keys() & sides["test"].keys():
+        count = sum(len(sides["test"][digest]) for digest in both)
+        other = sum(set(sides["test"][digest]) != set(sides["training"][digest]) for digest in both)
+        found.append(f"{count} test examples are training examples, too; {other} have another label there")
+    for name, labels in sides.items():
+        if repeated := sum(len(own) - 1 for own in labels.values()):
+            differ = sum(len(set(own)) > 1 for own in labels.values())
             found.append(
-                f"{len(own)} pairs of {name} examples are the same; {differ} of them have two labels"
+                f"{repeated} {name} examples repeat another; {differ} of those others have a second label"
             )
     return found
 
@@ -110,7 +128,7 @@ def _shares(train: Dataset, test: Dataset) -> list[str]:
 
 def _features(train: Dataset, test: Dataset) -> list[str]:
     a, b = (np.asarray(part.inputs, np.float64).reshape(len(part), -1) for part in (train, test))
-    error = np.sqrt(a.var(axis=0) / len(a) + b.var(axis=0) / len(b))
+    error = np.sqrt(np.concatenate([a, b]).var(axis=0) * (1 / len(a) + 1 / len(b)))
     off = np.abs(a.mean(axis=0) - b.mean(axis=0))
     found = []
     if (moved := np.flatnonzero(off > FAR_APART * np.maximum(error, 1e-9))).size:
@@ -127,14 +145,18 @@ def _features(train: Dataset, test: Dataset) -> list[str]:
 
 
 def _told_by(feature: np.ndarray, labels: np.ndarray) -> float:
-    """The share of labels that are right if each value of a feature, where it comes often, stands for one class."""
+    """How much of what the largest class leaves open is right if each step of a feature stands for one class."""
+    steps = min(50, len(labels) // ROWS_A_STEP)
+    largest = np.bincount(labels).max() / len(labels)
+    if steps < 2 or largest == 1:
+        return 0.0
     values, where = np.unique(feature, return_inverse=True)
-    if len(values) > 50:  # fifty steps of equal frequency, at most
-        edges = np.quantile(feature, np.linspace(0, 1, 51)[1:-1])
-        values, where = np.unique(np.searchsorted(edges, feature), return_inverse=True)
+    if len(values) > steps:  # steps of equal frequency
+        edges = np.quantile(feature, np.linspace(0, 1, steps + 1)[1:-1])
+        values, where = np.unique(np.searchsorted(edges, feature, side="right"), return_inverse=True)
     table = np.zeros((len(values), labels.max() + 1))
     np.add.at(table, (where, labels), 1)
-    return table.max(axis=1).sum() / len(labels) if len(np.unique(labels)) > 1 else 0.0
+    return (table.max(axis=1).sum() / len(labels) - largest) / (1 - largest)
 
 
 def _hash(example: np.ndarray) -> bytes:

@@ -79,10 +79,18 @@ def changed(part, column, values):
 
 
 TRAIN, TEST = split()
+TEST_TWO = Dataset.checked(np.random.default_rng(9).normal(size=(200, 2)), np.arange(200) % 2, CLASSES)
 SPOILT = {
-    "3 test examples are training examples, too": (joined(TRAIN, TEST[:3]), TEST),
-    "2 pairs of training examples are the same; 0 of them have two labels": (joined(TRAIN, TRAIN[:2]), TEST),
-    "2 pairs of test examples are the same; 2 of them have two labels": (
+    "3 test examples are training examples, too; 0 have another label there": (joined(TRAIN, TEST[:3]), TEST),
+    "2 test examples are training examples, too; 2 have another label there": (
+        joined(TRAIN, relabelled(TEST[:2], 1 - TEST.labels[:2])),
+        TEST,
+    ),
+    "2 training examples repeat another; 0 of those others have a second label": (
+        joined(TRAIN, TRAIN[:2]),
+        TEST,
+    ),
+    "2 test examples repeat another; 2 of those others have a second label": (
         TRAIN,
         joined(TEST, relabelled(TEST[:2], 1 - TEST.labels[:2])),
     ),
@@ -103,6 +111,48 @@ SPOILT = {
 def test_what_is_wrong_with_a_split_is_said(sentence):
     said = leaks.audit(*SPOILT[sentence])
     assert any(one.startswith(sentence) for one in said), said
+
+
+def test_a_rare_class_few_rows_and_rare_values_are_no_reason_for_alarm():
+    rng = np.random.default_rng(4)
+    rare = np.arange(2000) == 0
+    few = Dataset.checked(rng.normal(size=(40, 8)), np.arange(40) % 2, CLASSES)
+    assert leaks.audit(few, Dataset.checked(rng.normal(size=(30, 8)), np.arange(30) % 2, CLASSES)) == []
+    side = Dataset.checked(rng.normal(size=(2000, 4)), rare.astype(int), CLASSES)
+    said = leaks.audit(side, Dataset.checked(rng.normal(size=(2000, 4)), rare.astype(int), CLASSES))
+    assert said == []
+    alarms = 0
+    for _ in range(40):  # a feature that is 1 in 1.5 % of the cases, and a small test side
+        a, b = (
+            Dataset.checked(
+                np.concatenate([rng.random((n, 1)) < 0.015, rng.normal(size=(n, 2))], axis=1),
+                np.arange(n) % 2,
+                CLASSES,
+            )
+            for n in (3000, 40)
+        )
+        alarms += bool(leaks.audit(a, b))
+    assert alarms <= 2
+
+
+def test_many_equal_examples_are_counted_and_not_paired():
+    blank = Dataset.checked(np.zeros((20_000, 2)), np.arange(20_000) % 2, CLASSES)
+    said = leaks.audit(blank, TEST_TWO)
+    assert any(one.startswith("19999 training examples repeat another; 1 of those") for one in said)
+
+
+def test_integers_and_floats_are_compared_by_value():
+    whole = Dataset.checked(np.arange(40).reshape(20, 2), np.arange(20) % 2, CLASSES)
+    assert leaks.audit(whole, relabelled(whole, whole.labels))[0].startswith("20 test examples are training")
+    floats = dataclasses.replace(whole, inputs=whole.inputs.astype(np.float32))
+    assert leaks.audit(whole, floats)[0].startswith("20 test examples are training")
+
+
+def test_nothing_to_compare_is_no_pair():
+    pairs, compared = leaks.near_copies(
+        np.ones((3, 2)), np.ones((0, 2)), distance=1.0, rng=np.random.default_rng(0)
+    )
+    assert (pairs.shape, compared) == ((0, 2), 0)
 
 
 def test_a_feature_that_follows_the_class_with_many_values_is_found():
@@ -135,6 +185,10 @@ def test_a_feature_that_follows_the_class_with_many_values_is_found():
         (
             lambda: leaks.audit(TRAIN, dataclasses.replace(TEST, classes=("a", "b"))),
             "test: expected the classes of train",
+        ),
+        (
+            lambda: leaks.audit(TRAIN, TEST_TWO),
+            r"test: expected inputs shaped like those of train, \(6,\), got \(2,\)",
         ),
     ],
 )
