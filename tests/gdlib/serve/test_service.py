@@ -22,6 +22,8 @@ from serving import TEXTS, Instead, answers, ask, create, metric, running, small
 
 from gdlib.serve import load
 
+pytestmark = pytest.mark.once  # HTTP, signals and processes: no version of JAX has a part in them
+
 TRANSLATOR = small()
 HEAD = b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 ALONE = {text: TRANSLATOR([TRANSLATOR.row(text)])[0] for text in TEXTS}
@@ -325,7 +327,6 @@ async def crowd(url, count, seconds):
     return statuses
 
 
-@pytest.mark.once
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_thousand_connections_for_a_minute_and_memory_stays(trained):
     many_files()
@@ -343,7 +344,6 @@ def test_a_thousand_connections_for_a_minute_and_memory_stays(trained):
         assert not answers(port)
 
 
-@pytest.mark.once
 def test_two_workers_one_killed_and_an_end_in_the_middle_of_work(trained):
     with started(trained, "--workers", "2") as (process, port):
         listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
