@@ -73,7 +73,8 @@ unit: .venv/ready
 coverage: .venv/ready
 	$(LIGHTLY) $(BIN)/pytest -n 2 -q --cov=gdlib --cov-report=term-missing:skip-covered --doctest-modules gdlib tests/gdlib
 
-# The oldest matplotlib calls a newer pyparsing by names that it deprecates.
+# The oldest matplotlib calls a newer pyparsing by names that it deprecates. What tests the machine, and no version, is
+# marked `once` and has run.
 test-oldest: $(OLDEST)/ready
 	$(LIGHTLY) $(OLDEST)/bin/pytest -n 2 --jaxtyping-packages=gdlib,beartype.beartype -m "not once" \
 	  -W ignore::pyparsing.warnings.PyparsingDeprecationWarning

@@ -35,6 +35,8 @@ LONGEST = (
     "transformer/parts", "transformer/dates", "gan/digits", "rnn/order", "rnn/memory", "cnn/practice", "rnn/writing",
     "bridge/codes", "rnn/names", "vae/rate", "rnn/broken", "networks/race", "devices/processes",
     "devices/depth", "devices/less", "devices/scale", "devices/experts", "devices/stacks", "devices/bits",
+    "future/service", "service/decoding", "service/smaller", "future/data", "transformer/peers",
+    "transformer/peers_names", "gan/ring", "gan/critics", "cnn/mnist1d",
 )  # fmt: skip
 PARTS = (
     "_config.yml", "_toc.yml", "references.bib", "*.md", "_static", "api", "chapters", "tools", "benchmarks",
