@@ -1,6 +1,5 @@
 """What is on both sides of a split, and what else makes a result too good to be true."""
 
-import hashlib
 import math
 from collections import defaultdict
 
@@ -9,11 +8,10 @@ from numpy.typing import ArrayLike
 
 from gdlib import expect
 from gdlib.data.dataset import Dataset
+from gdlib.data.split import digest
 
 FAR_APART = 5  # standard errors: chance alone hardly ever goes so far
-SHOWS_ITS_CLASS = (
-    0.98  # of the labels that the largest class leaves open: one number that says so much says too much
-)
+SHOWS_ITS_CLASS = 0.98  # of the labels that the largest class leaves open, right by one number alone
 ROWS_A_STEP = 20  # of a feature: fewer would say much by chance
 
 
@@ -27,8 +25,8 @@ def copies(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     first, second = _alike(first, second)
     where = defaultdict(list)
     for i, example in enumerate(first):
-        where[_hash(example)].append(i)
-    pairs = [(i, j) for j, example in enumerate(second) for i in where.get(_hash(example), ())]
+        where[digest(example)].append(i)
+    pairs = [(i, j) for j, example in enumerate(second) for i in where.get(digest(example), ())]
     return np.array(sorted(pairs), int).reshape(-1, 2)
 
 
@@ -96,11 +94,11 @@ def _twice(train: Dataset, test: Dataset) -> list[str]:
         for example, label in zip(
             np.asarray(part.inputs, numbers), np.asarray(part.labels).tolist(), strict=True
         ):
-            labels[_hash(example)].append(label)
+            labels[digest(example)].append(label)
     found = []
     if both := sides["training"].keys() & sides["test"].keys():
-        count = sum(len(sides["test"][digest]) for digest in both)
-        other = sum(set(sides["test"][digest]) != set(sides["training"][digest]) for digest in both)
+        count = sum(len(sides["test"][key]) for key in both)
+        other = sum(set(sides["test"][key]) != set(sides["training"][key]) for key in both)
         found.append(f"{count} test examples are training examples, too; {other} have another label there")
     for name, labels in sides.items():
         if repeated := sum(len(own) - 1 for own in labels.values()):
@@ -157,10 +155,6 @@ def _told_by(feature: np.ndarray, labels: np.ndarray) -> float:
     table = np.zeros((len(values), labels.max() + 1))
     np.add.at(table, (where, labels), 1)
     return (table.max(axis=1).sum() / len(labels) - largest) / (1 - largest)
-
-
-def _hash(example: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(example)).digest()
 
 
 def _alike(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,11 @@ def fraction(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 
+def digest(example: np.ndarray) -> bytes:
+    """The SHA-256 of an example's numbers."""
+    return hashlib.sha256(np.ascontiguousarray(example)).digest()
+
+
 def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
     """Split into (the rest, held out), with `per_class` examples of every class held out.
 
@@ -31,7 +36,7 @@ def hold_out(dataset: Dataset, per_class: int) -> tuple[Dataset, Dataset]:
       (3500, 500)
     """
     per_class = expect.positive_int("per_class", per_class)
-    hashes = [hashlib.sha256(np.ascontiguousarray(x)).digest() for x in np.asarray(dataset.inputs)]
+    hashes = [digest(x) for x in np.asarray(dataset.inputs)]
     order = np.array(sorted(range(len(dataset)), key=hashes.__getitem__))
     labels = np.asarray(dataset.labels)[order]
     held = np.zeros(len(order), dtype=bool)

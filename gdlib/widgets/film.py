@@ -1,15 +1,12 @@
 """Pictures through training, to scrub or to play."""
 
-import base64
-import io
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from gdlib import expect
-from gdlib.widgets.embed import Widget, widget
+from gdlib.widgets.embed import Widget, grey_png, widget
 
 BODY = """
 <img class="gdlib-picture" alt="">
@@ -47,10 +44,6 @@ def film(frames: Mapping[str, ArrayLike], *, columns: int, alt: str) -> Widget:
         images = np.asarray(images)
         expect.within(f"frames[{name!r}]", images, 0, 1)
         sheet = images.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)
-        file = io.BytesIO()
-        # Sixteen greys look the same at a quarter of the bytes.
-        greys = 17 * np.rint(15 * (1 - sheet.reshape(-1, columns * width))).astype(np.uint8)
-        Image.fromarray(greys).save(file, format="png", optimize=True)
-        pictures.append({"name": name, "image": base64.b64encode(file.getvalue()).decode()})
+        pictures.append({"name": name, "image": grey_png(sheet.reshape(-1, columns * width))})
     payload = {"frames": pictures, "alt": alt}
     return widget("film", BODY, payload, description=f"{alt}: {', '.join(frames)}")

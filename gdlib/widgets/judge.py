@@ -1,14 +1,10 @@
 """Images whose label is in doubt: the reader says what each shows, and then learns who said what."""
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import ArrayLike
-from PIL import Image
 
 from gdlib import expect
-from gdlib.widgets.embed import Widget, widget
+from gdlib.widgets.embed import Widget, grey_png, widget
 
 BODY = """
 <p class="gdlib-asks" aria-live="polite"></p>
@@ -43,16 +39,9 @@ def judge(images: ArrayLike, given: ArrayLike, guessed: ArrayLike, *, classes: i
     if same.any():
         raise ValueError(f"guessed: expected another class than given, got the same in row {same.argmax()}")
     payload = {
-        "images": [_png(image[..., 0]) for image in images],
+        "images": [grey_png(image[..., 0]) for image in images],
         "given": given.tolist(),
         "guessed": guessed.tolist(),
     }
     description = f"{len(images)} images whose label is in doubt, for the reader to judge."
     return widget("judge", BODY, payload, description=description)
-
-
-def _png(image: np.ndarray) -> str:
-    file = io.BytesIO()
-    # Sixteen greys look the same at a quarter of the bytes.
-    Image.fromarray(17 * np.rint(15 * (1 - image)).astype(np.uint8)).save(file, format="png", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()

@@ -1,5 +1,7 @@
 """A figure alone on a page."""
 
+from axe_playwright_python.sync_playwright import Axe
+
 HEAD = (
     '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
 )
@@ -31,6 +33,14 @@ def says(page):
     """What the figure says in words."""
     settle(page)
     return page.locator(".gdlib-says").first.inner_text()
+
+
+def fits_and_can_be_read(page, width):
+    """Nothing hangs over at this width, and axe finds nothing."""
+    page.set_viewport_size({"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page, context=".gdlib-widget").response["violations"]
+    assert [violation["id"] for violation in found] == []
 
 
 def asked(page, name, expression, *arguments):

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from alone import says, written
-from axe_playwright_python.sync_playwright import Axe
+from alone import fits_and_can_be_read, says, written
 
 from gdlib import widgets
 
@@ -51,7 +50,4 @@ def test_by_keyboard_every_answer_is_counted_and_it_begins_again(opened):
 
 @pytest.mark.parametrize("width", [360, 1000])
 def test_it_fits_and_can_be_read(opened, width):
-    opened.set_viewport_size({"width": width, "height": 700})
-    assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(opened, context=".gdlib-widget").response["violations"]
-    assert [violation["id"] for violation in found] == []
+    fits_and_can_be_read(opened, width)
